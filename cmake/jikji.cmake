@@ -1,0 +1,62 @@
+# One place for what every target of Jikji obeys: C++20, warnings as errors, sanitizers.
+function(jikji_finish target)
+    target_compile_features(${target} PUBLIC cxx_std_20)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror)
+    set_target_properties(${target} PROPERTIES
+        CXX_EXTENSIONS OFF
+        VERIFY_INTERFACE_HEADER_SETS ON)
+    if(JIKJI_SANITIZE)
+        target_compile_options(${target} PRIVATE
+            -fsanitize=${JIKJI_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+        target_link_options(${target} PUBLIC -fsanitize=${JIKJI_SANITIZE})
+        if(JIKJI_SANITIZE MATCHES thread)
+            target_compile_options(${target} PRIVATE -Wno-tsan)  # GCC 12 and Asio's fences
+        endif()
+    endif()
+endfunction()
+
+# A folder of src/ as a static library: every .cpp in it except *_test.cpp, which become one test
+# binary with one ctest entry per doctest suite. USES names other folders, or imported targets.
+function(jikji_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;LINKS")
+    file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    file(GLOB headers CONFIGURE_DEPENDS *.hpp)
+    set(tests ${sources})
+    list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+    list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+    list(TRANSFORM arg_USES PREPEND jikji_)
+    if(NOT sources)  # TODO(bootstrap): a folder that has no source yet
+        add_library(jikji_${name} INTERFACE)
+        target_link_libraries(jikji_${name} INTERFACE ${arg_USES})
+        target_include_directories(jikji_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+        return()
+    endif()
+    add_library(jikji_${name} STATIC ${sources} ${headers})
+    target_include_directories(jikji_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(jikji_${name} PUBLIC ${arg_USES} PRIVATE ${arg_LINKS})
+    jikji_finish(jikji_${name})
+    if(JIKJI_TESTS AND tests)
+        jikji_tests(${name} "${tests}" "${arg_LINKS}")
+    endif()
+endfunction()
+
+# One binary per folder; each doctest suite, read from the sources, is one ctest entry.
+function(jikji_tests name sources links)
+    set(target jikji_${name}_tests)
+    add_executable(${target} ${PROJECT_SOURCE_DIR}/tests/support/doctest_main.cpp ${sources})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_compile_definitions(${target} PRIVATE
+        JIKJI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" JIKJI_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    target_link_libraries(${target} PRIVATE jikji_${name} ${links} doctest::doctest)
+    jikji_finish(${target})
+    foreach(source IN LISTS sources)
+        file(STRINGS ${source} lines REGEX "^TEST_SUITE_BEGIN\\(\"")
+        foreach(line IN LISTS lines)
+            string(REGEX REPLACE "^TEST_SUITE_BEGIN\\(\"([^\"]+)\"\\);.*" "\\1" suite "${line}")
+            add_test(NAME ${name}.${suite} COMMAND ${target} --test-suite=${suite})
+            # A suite that matches nothing passes in doctest 2.4.9: make it fail.
+            set_tests_properties(${name}.${suite} PROPERTIES
+                FAIL_REGULAR_EXPRESSION "test cases: +0 " TIMEOUT 300)
+        endforeach()
+    endforeach()
+endfunction()

@@ -1,0 +1,83 @@
+#pragma once
+// The engine: one compute thread owns every llama context; everybody else sends requests and reads
+// streams. Chat sequences of one model run in one batch; embeddings take their turn between steps.
+//
+// Threads  every method may be called from any thread. submit() returns at once; the others may
+//          wait for a model to load (seconds) and must not be called from the IO thread.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/request.hpp"
+#include "engine/stream.hpp"
+
+namespace jikji::engine {
+
+struct ModelFile {
+    std::string name;
+    std::filesystem::path path;
+    bool embedding = false;
+    std::string query_prefix;    // put before a text that asks ("query: " for E5)
+    std::string passage_prefix;  // put before a text that is found
+};
+
+struct EngineOptions {
+    int context = 4096;     // tokens of one chat sequence; capped by what the model was trained on
+    int parallel = 8;       // chat sequences in one batch; they share context * parallel_share cells
+    int threads = 0;        // 0 = the machine's physical cores
+    int gpu_layers = -1;    // -1 = as many as fit; ignored where no GPU was built in
+    std::size_t queue = 256;
+};
+
+class Engine {
+public:
+    explicit Engine(EngineOptions options);
+    ~Engine();  // cancels what runs, joins the compute thread
+
+    /// Makes a model known; nothing is loaded. A name that is known already is replaced if it is
+    /// not loaded. remove_model() of a loaded one frees it once its requests have ended.
+    void add_model(ModelFile file);
+    void remove_model(const std::string& name);
+
+    /// Loads now, in the compute thread, and waits. Throws Error(kModelNotFound) or, with the cause
+    /// in words, Error(kRejected). Models load by themselves on first use.
+    void load(const std::string& name);
+
+    std::vector<ModelStatus> models() const;
+    /// Of one model, loading it if need be. Throws as load().
+    ModelStatus require(const std::string& name);
+
+    /// Text to tokens. `special`: markup such as <|im_start|> in the text becomes control tokens
+    /// (only for text that we made: T26); else it stays text. Adds the model's BOS if it wants one.
+    std::vector<Token> tokenize(const std::string& model, std::string_view text, bool special);
+
+    /// Text to the tokens that an embedding model wants, prefix of that side and specials included.
+    /// NFKC-normalised. Throws Error(kContextLength) if it is longer than the model's context and
+    /// not `cut`.
+    std::vector<Token> tokenize_for_embedding(const std::string& model, std::string_view text,
+                                              Side side, bool cut = false);
+
+    std::string detokenize(const std::string& model, const std::vector<Token>& tokens);
+
+    /// The model's own chat template applied (S4), ready for generation, in tokens. What the
+    /// messages hold never becomes a control token (T26). Throws Error(kInvalidArgument) if the
+    /// template refuses the messages. A model without a template gets ChatML.
+    std::vector<Token> render(const std::string& model, const std::vector<Message>& messages);
+
+    /// Queues it. Throws Error(kModelNotFound), Error(kContextLength) with both numbers,
+    /// Error(kOverloaded) if the queue is full. Loads the model first if need be (then waits).
+    Stream submit(GenerationRequest request);
+
+    /// Waits for the vectors. Throws as submit().
+    EmbeddingResult embed(const EmbeddingRequest& request);
+
+    EngineStats stats() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jikji::engine

@@ -1,0 +1,93 @@
+#pragma once
+// What crosses the engine's border: plain data, no pointers into the other side, no callbacks.
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace jikji::engine {
+
+using Token = std::int32_t;  // row of the model's vocabulary
+
+/// How the next token is chosen. The defaults are OpenAI's: nothing is cut, nothing is penalised.
+struct Sampling {
+    float temperature = 1.0F;      // 0..2; 0 = always the likeliest token
+    float top_p = 1.0F;            // 0..1, nucleus (arXiv:1904.09751); 1 = off
+    int top_k = 0;                 // 0 = off
+    float min_p = 0.0F;            // 0..1 (arXiv:2407.01082); 0 = off
+    float repeat_penalty = 1.0F;   // > 0 (arXiv:1909.05858); 1 = off
+    float presence_penalty = 0.0F;   // -2..2
+    float frequency_penalty = 0.0F;  // -2..2
+    int penalty_window = 64;         // tokens that the three penalties look back on
+    std::optional<std::uint32_t> seed;  // nothing = a fresh one
+    std::vector<std::pair<Token, float>> logit_bias;  // -100 bans, +100 forces
+};
+
+struct Message {
+    std::string role;  // system, user, assistant
+    std::string content;
+};
+
+/// One prompt, one continuation.
+struct GenerationRequest {
+    std::string model;          // a name of Engine::models()
+    std::vector<Token> prompt;  // at least one token; see Engine::tokenize and Engine::render
+    Sampling sampling;
+    int max_tokens = -1;            // -1 = up to the end of the context
+    std::vector<std::string> stop;  // ends the text before it; never shown
+    int top_logprobs = -1;          // -1 = none; 0..20 alternatives per token
+    bool ignore_eos = false;        // for benchmarks: the model's end is not heeded
+};
+
+struct TokenLogprob {
+    std::string bytes;  // of the token; may be a part of a UTF-8 character
+    Token token = 0;
+    float logprob = 0;                     // natural log, before temperature and penalties
+    std::vector<TokenLogprob> alternatives;  // best first
+};
+
+/// A part of the answer. Text is valid UTF-8; a character that is not whole yet is held back.
+struct Piece {
+    std::string text;
+    std::vector<TokenLogprob> logprobs;  // of the tokens whose bytes end in this piece
+};
+
+enum class Finish { kStop, kLength, kCancelled };
+
+struct Usage {
+    int prompt_tokens = 0;
+    int cached_tokens = 0;  // of the prompt, not computed again
+    int completion_tokens = 0;
+};
+
+struct EmbeddingRequest {
+    std::string model;
+    std::vector<std::vector<Token>> inputs;  // each with its special tokens, 1..context tokens
+};
+
+struct EmbeddingResult {
+    std::vector<std::vector<float>> rows;  // each of length 1
+    int tokens = 0;
+};
+
+/// Which end of a search a text stands on; some models want a prefix that says so.
+enum class Side { kNone, kQuery, kPassage };
+
+struct ModelStatus {
+    std::string name;
+    bool embedding = false;   // makes vectors, not text
+    bool loaded = false;
+    int context = 0;          // tokens one sequence may have; 0 until loaded
+    int dimensions = 0;       // of its vectors; 0 for a chat model or until loaded
+    std::string fingerprint;  // build and file; empty until loaded
+};
+
+struct EngineStats {
+    int waiting = 0;  // requests in the queue
+    int running = 0;  // sequences in the batch
+    double step_ms = 0;  // last decode step
+};
+
+}  // namespace jikji::engine

@@ -1,0 +1,57 @@
+#pragma once
+// A running generation as the API reads it: the engine's stream, or an answer from the cache.
+// Counts what it delivers and, when it has ended by itself, gives it to the cache.
+// Threads: one reader.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/stream.hpp"
+
+namespace jikji::service {
+
+class ResponseCache;
+class Stats;
+
+enum class CacheUse { kHit, kMiss, kOff };
+
+class Generation {
+public:
+    struct Origin {
+        std::string model;
+        std::string fingerprint;   // for system_fingerprint
+        std::string cache_key;     // empty = do not remember
+        CacheUse cache = CacheUse::kOff;
+        ResponseCache* remember_in = nullptr;
+        Stats* count_in = nullptr;
+    };
+    Generation(engine::Stream stream, Origin origin);
+    ~Generation();  // cancels what still runs, and counts it as cancelled
+    Generation(Generation&&) noexcept = default;
+
+    std::optional<engine::Piece> next();  // as engine::Stream
+    void when_ready(std::function<void()> wake);
+    engine::Finish finish() const;
+    engine::Usage usage() const;
+
+    /// The whole text, waiting for it; stripped of surrounding white space if `strip` (S2).
+    std::string text(bool strip = false);
+
+    const std::string& model() const { return origin_.model; }
+    const std::string& fingerprint() const { return origin_.fingerprint; }
+    CacheUse cache() const { return origin_.cache; }
+
+private:
+    void ended();
+
+    engine::Stream stream_;
+    Origin origin_;
+    std::vector<engine::Piece> pieces_;  // kept only if they are to be remembered
+    std::chrono::steady_clock::time_point started_;
+    bool done_ = false;
+};
+
+}  // namespace jikji::service

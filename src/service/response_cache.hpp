@@ -1,0 +1,53 @@
+#pragma once
+// Whole answers of deterministic requests (S12): exact key, least recently used out first, bounded
+// by entries and by bytes. Threads: any.
+#include <cstddef>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/request.hpp"
+
+namespace jikji::service {
+
+struct CachedAnswer {
+    std::vector<engine::Piece> pieces;
+    engine::Finish finish = engine::Finish::kStop;
+    engine::Usage usage;
+};
+
+class ResponseCache {
+public:
+    ResponseCache(std::size_t entries_max, std::size_t bytes_max);
+
+    std::optional<CachedAnswer> find(const std::string& key);
+    /// An answer larger than the whole cache is not kept.
+    void put(const std::string& key, CachedAnswer answer);
+    void clear();
+    std::size_t entries() const;
+    std::size_t bytes() const;
+
+    /// Everything that can change the text: model and its fingerprint, prompt tokens, sampling with
+    /// its seed, stop, max_tokens, logprobs, and which of n choices. Empty if the request is not
+    /// deterministic (temperature > 0 without a seed).
+    static std::string key_of(const engine::GenerationRequest& request,
+                              const std::string& fingerprint, int choice);
+
+private:
+    struct Entry {
+        std::string key;
+        CachedAnswer answer;
+        std::size_t bytes;
+    };
+    mutable std::mutex mutex_;
+    std::size_t entries_max_;
+    std::size_t bytes_max_;
+    std::size_t bytes_ = 0;
+    std::list<Entry> entries_;  // most recently used first
+    std::unordered_map<std::string, std::list<Entry>::iterator> index_;
+};
+
+}  // namespace jikji::service
