@@ -10,8 +10,8 @@ using ChunkId = std::int64_t;  // row id in storage; never reused
 
 /// Where a chunk stands in its document.
 struct Place {
-    int page = 0;         // from 1; 0 where the format has no pages
-    std::string heading;  // "Title > Section", or empty
+    int page = 0;            // from 1; 0 where the format has no pages
+    std::string heading;     // "Title > Section", or empty
     std::int64_t begin = 0;  // byte offsets into the document's extracted text
     std::int64_t end = 0;
 };
@@ -24,7 +24,7 @@ struct Passage {
     Place place;
     double score = 0;       // 0..1, fused; for ranking and thresholds
     double similarity = 0;  // cosine of question and chunk, -1..1
-    double keywords = 0;    // 0..1: the share of the question's terms (by weight) that the chunk has
+    double keywords = 0;  // 0..1: the share of the question's terms (by weight) that the chunk has
 };
 
 }  // namespace jikji::knowledge
