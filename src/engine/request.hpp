@@ -13,14 +13,14 @@ using Token = std::int32_t;  // row of the model's vocabulary
 
 /// How the next token is chosen. The defaults are OpenAI's: nothing is cut, nothing is penalised.
 struct Sampling {
-    float temperature = 1.0F;      // 0..2; 0 = always the likeliest token
-    float top_p = 1.0F;            // 0..1, nucleus (arXiv:1904.09751); 1 = off
-    int top_k = 0;                 // 0 = off
-    float min_p = 0.0F;            // 0..1 (arXiv:2407.01082); 0 = off
-    float repeat_penalty = 1.0F;   // > 0 (arXiv:1909.05858); 1 = off
-    float presence_penalty = 0.0F;   // -2..2
-    float frequency_penalty = 0.0F;  // -2..2
-    int penalty_window = 64;         // tokens that the three penalties look back on
+    float temperature = 1.0F;           // 0..2; 0 = always the likeliest token
+    float top_p = 1.0F;                 // 0..1, nucleus (arXiv:1904.09751); 1 = off
+    int top_k = 0;                      // 0 = off
+    float min_p = 0.0F;                 // 0..1 (arXiv:2407.01082); 0 = off
+    float repeat_penalty = 1.0F;        // > 0 (arXiv:1909.05858); 1 = off
+    float presence_penalty = 0.0F;      // -2..2
+    float frequency_penalty = 0.0F;     // -2..2
+    int penalty_window = 64;            // tokens that the three penalties look back on
     std::optional<std::uint32_t> seed;  // nothing = a fresh one
     std::vector<std::pair<Token, float>> logit_bias;  // -100 bans, +100 forces
 };
@@ -44,7 +44,7 @@ struct GenerationRequest {
 struct TokenLogprob {
     std::string bytes;  // of the token; may be a part of a UTF-8 character
     Token token = 0;
-    float logprob = 0;                     // natural log, before temperature and penalties
+    float logprob = 0;                       // natural log, before temperature and penalties
     std::vector<TokenLogprob> alternatives;  // best first
 };
 
@@ -77,16 +77,17 @@ enum class Side { kNone, kQuery, kPassage };
 
 struct ModelStatus {
     std::string name;
-    bool embedding = false;   // makes vectors, not text
+    bool embedding = false;  // makes vectors, not text
     bool loaded = false;
     int context = 0;          // tokens one sequence may have; 0 until loaded
     int dimensions = 0;       // of its vectors; 0 for a chat model or until loaded
+    int vocabulary = 0;       // tokens; 0 until loaded
     std::string fingerprint;  // build and file; empty until loaded
 };
 
 struct EngineStats {
-    int waiting = 0;  // requests in the queue
-    int running = 0;  // sequences in the batch
+    int waiting = 0;     // requests in the queue
+    int running = 0;     // sequences in the batch
     double step_ms = 0;  // last decode step
 };
 

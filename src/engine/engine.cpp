@@ -1,0 +1,457 @@
+#include "engine/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "engine/embedder.hpp"
+#include "engine/generator.hpp"
+#include "llama/log.hpp"
+#include "text/normalise.hpp"
+
+namespace jikji::engine {
+namespace {
+
+/// A loaded model. `model` is shared with callers that tokenise; the lanes belong to the compute
+/// thread.
+struct Loaded {
+    std::shared_ptr<const llama::Model> model;
+    std::unique_ptr<Generator> generator;
+    std::unique_ptr<Embedder> embedder;
+    std::string fingerprint;
+    int context = 0;
+
+    bool idle() const {
+        return (!generator || generator->idle()) && (!embedder || embedder->idle());
+    }
+};
+
+using LoadedPtr = std::shared_ptr<Loaded>;
+
+/// Build and file: what has to be equal for a seed to give the same text again.
+std::string fingerprint_of(const std::filesystem::path& file) {
+    const MappedFile mapped(file);
+    const std::string_view bytes = mapped.bytes();
+    Sha256 digest;
+    digest.update(__DATE__ __TIME__);
+    digest.update(std::to_string(bytes.size()));
+    digest.update(bytes.substr(0, 1 << 20));
+    digest.update(bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 1 << 16)));
+    return "fp_" + digest.finish_hex().substr(0, 12);
+}
+
+[[noreturn]] void no_such_model(const std::string& name, const std::vector<std::string>& known) {
+    if (known.empty()) {
+        throw Error(
+            ErrorCode::kModelNotFound,
+            "no model is loaded; get one with: jikji models pull smollm2-135m-instruct", "model",
+            "모델이 로드되지 않았습니다. 먼저 받으세요: jikji models pull smollm2-135m-instruct");
+    }
+    const std::string list = fmt::format("{}", fmt::join(known, ", "));
+    throw Error(ErrorCode::kModelNotFound,
+                fmt::format("the model '{}' does not exist here; there are: {}", name, list),
+                "model", fmt::format("모델 '{}'이(가) 없습니다. 있는 모델: {}", name, list));
+}
+
+}  // namespace
+
+class Engine::Impl {
+public:
+    explicit Impl(EngineOptions options) : options_(options) {
+        llama::capture_log();
+        thread_ = std::thread([this] { run(); });
+    }
+
+    ~Impl() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+
+    void add_model(ModelFile file) {
+        const std::lock_guard lock(mutex_);
+        Entry& entry = entries_[file.name];
+        if (!entry.loaded) entry.file = std::move(file);
+    }
+
+    void remove_model(const std::string& name) {
+        LoadedPtr loaded;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = entries_.find(name);
+            if (found == entries_.end()) return;
+            loaded = std::move(found->second.loaded);
+            entries_.erase(found);
+        }
+        if (loaded) post([this, loaded] { leaving_.push_back(loaded); });
+    }
+
+    LoadedPtr require(const std::string& name) {
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = entries_.find(name);
+            if (found == entries_.end()) no_such_model(name, names());
+            if (found->second.loaded) return found->second.loaded;
+        }
+        auto promise = std::make_shared<std::promise<LoadedPtr>>();
+        auto future = promise->get_future();
+        post([this, name, promise] {
+            try {
+                promise->set_value(load_here(name));
+            } catch (...) {
+                promise->set_exception(std::current_exception());
+            }
+        });
+        return future.get();
+    }
+
+    std::vector<ModelStatus> models() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<ModelStatus> out;
+        for (const auto& [name, entry] : entries_) out.push_back(status_of(entry));
+        return out;
+    }
+
+    ModelStatus status(const std::string& name) {
+        require(name);
+        const std::lock_guard lock(mutex_);
+        const auto found = entries_.find(name);
+        if (found == entries_.end()) no_such_model(name, names());
+        return status_of(found->second);
+    }
+
+    std::string prefix(const std::string& name, Side side) const {
+        const std::lock_guard lock(mutex_);
+        const auto found = entries_.find(name);
+        if (found == entries_.end() || side == Side::kNone) return {};
+        return side == Side::kQuery ? found->second.file.query_prefix
+                                    : found->second.file.passage_prefix;
+    }
+
+    Stream submit(GenerationRequest request) {
+        const LoadedPtr loaded = require(request.model);
+        check(request, *loaded);
+        auto writer = std::make_shared<StreamWriter>();
+        Stream stream(writer);
+        if (queued_.fetch_add(1) >= static_cast<int>(options_.queue)) {
+            queued_.fetch_sub(1);
+            throw Error(
+                ErrorCode::kOverloaded,
+                fmt::format("{} requests are waiting, which is the limit; try again soon",
+                            options_.queue),
+                {},
+                fmt::format(
+                    "대기 중인 요청이 한도({}개)에 이르렀습니다. 잠시 뒤에 다시 시도하세요.",
+                    options_.queue));
+        }
+        auto shared = std::make_shared<GenerationRequest>(std::move(request));
+        post([this, loaded, shared, writer] {
+            queued_.fetch_sub(1);
+            try {
+                loaded->generator->add(std::move(*shared), writer);
+            } catch (...) {
+                writer->fail(std::current_exception());
+            }
+        });
+        return stream;
+    }
+
+    EmbeddingResult embed(const EmbeddingRequest& request) {
+        const LoadedPtr loaded = require(request.model);
+        check(request, *loaded);
+        auto promise = std::make_shared<std::promise<EmbeddingResult>>();
+        auto future = promise->get_future();
+        post([loaded, promise, request]() mutable {
+            loaded->embedder->add(std::move(request), std::move(*promise));
+        });
+        return future.get();
+    }
+
+    EngineStats stats() const {
+        return {waiting_.load() + queued_.load(), running_.load(), step_ms_.load()};
+    }
+
+private:
+    struct Entry {
+        ModelFile file;
+        LoadedPtr loaded;
+    };
+
+    std::vector<std::string> names() const {  // with the lock held
+        std::vector<std::string> out;
+        for (const auto& [name, entry] : entries_) out.push_back(name);
+        return out;
+    }
+
+    static ModelStatus status_of(const Entry& entry) {
+        ModelStatus status;
+        status.name = entry.file.name;
+        status.embedding = entry.file.embedding;
+        if (!entry.loaded) return status;
+        status.loaded = true;
+        status.embedding = entry.loaded->embedder != nullptr;
+        status.context = entry.loaded->context;
+        status.dimensions = status.embedding ? entry.loaded->model->dimensions() : 0;
+        status.vocabulary = entry.loaded->model->vocabulary();
+        status.fingerprint = entry.loaded->fingerprint;
+        return status;
+    }
+
+    void check(const GenerationRequest& request, const Loaded& loaded) const {
+        if (!loaded.generator) {
+            throw Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("{} makes vectors, not text; choose a chat model", request.model),
+                "model",
+                fmt::format("{}은(는) 임베딩 모델이라 글을 만들지 못합니다. 대화 모델을 고르세요.",
+                            request.model));
+        }
+        const int length = static_cast<int>(request.prompt.size());
+        if (length >= loaded.context) throw_too_long(loaded.context, length, "messages");
+        check_tokens(request.prompt, *loaded.model, "prompt");
+        for (const auto& [token, bias] : request.sampling.logit_bias) {
+            check_tokens({token}, *loaded.model, "logit_bias");
+        }
+        if (length == 0) {
+            throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text",
+                        "prompt", "프롬프트가 비어 있습니다. 글을 넣어 주세요.");
+        }
+    }
+
+    void check(const EmbeddingRequest& request, const Loaded& loaded) const {
+        if (!loaded.embedder) {
+            throw Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("{} makes text, not vectors; choose an embedding model", request.model),
+                "model",
+                fmt::format("{}은(는) 임베딩 모델이 아닙니다. 임베딩 모델을 고르세요.",
+                            request.model));
+        }
+        for (const auto& input : request.inputs) {
+            const int length = static_cast<int>(input.size());
+            if (length > loaded.context) throw_too_long(loaded.context, length, "input");
+            if (length == 0) {
+                throw Error(ErrorCode::kInvalidArgument, "input holds an empty text", "input",
+                            "input에 빈 글이 있습니다.");
+            }
+            check_tokens(input, *loaded.model, "input");
+        }
+    }
+
+    static void check_tokens(const std::vector<Token>& tokens, const llama::Model& model,
+                             const char* field) {
+        for (const Token token : tokens) {
+            if (token >= 0 && token < model.vocabulary()) continue;
+            throw Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("{} holds token {}; this model has tokens 0 to {}", field, token,
+                            model.vocabulary() - 1),
+                field,
+                fmt::format("{}에 토큰 {}이(가) 있습니다. 이 모델의 토큰은 0에서 {}까지입니다.",
+                            field, token, model.vocabulary() - 1));
+        }
+    }
+
+public:
+    [[noreturn]] static void throw_too_long(int context, int length, const char* field) {
+        throw Error(
+            ErrorCode::kContextLength,
+            fmt::format("This model's maximum context length is {} tokens. However, your "
+                        "{} resulted in {} tokens. Please shorten the {}.",
+                        context, field, length, field),
+            field,
+            fmt::format(
+                "이 모델의 최대 컨텍스트 길이는 {}토큰인데 {}이(가) {}토큰입니다. 줄여 주세요.",
+                context, field, length));
+    }
+
+private:
+    void post(std::function<void()> task) {
+        {
+            const std::lock_guard lock(mutex_);
+            tasks_.push_back(std::move(task));
+        }
+        changed_.notify_one();
+    }
+
+    // From here on: the compute thread.
+
+    LoadedPtr load_here(const std::string& name) {
+        ModelFile file;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = entries_.find(name);
+            if (found == entries_.end()) no_such_model(name, names());
+            if (found->second.loaded) return found->second.loaded;
+            file = found->second.file;
+        }
+        const LoadedPtr loaded = load_file(file);
+        const std::lock_guard lock(mutex_);
+        entries_[name].loaded = loaded;
+        resident_.push_back(loaded);
+        return loaded;
+    }
+
+    LoadedPtr load_file(const ModelFile& file) const {
+        auto loaded = std::make_shared<Loaded>();
+        loaded->model = std::make_shared<const llama::Model>(
+            file.path, llama::ModelOptions{.gpu_layers = options_.gpu_layers});
+        loaded->fingerprint = fingerprint_of(file.path);
+        if (loaded->model->encoder_only()) {
+            loaded->context = Embedder::context_of(*loaded->model);
+            loaded->embedder = std::make_unique<Embedder>(loaded->model, options_.threads);
+            return loaded;
+        }
+        loaded->context = std::min(options_.context, loaded->model->context_trained());
+        GeneratorOptions options;
+        options.context = loaded->context;
+        options.cells = 2 * loaded->context;
+        options.parallel = options_.parallel;
+        options.threads = options_.threads;
+        loaded->generator = std::make_unique<Generator>(loaded->model, options);
+        return loaded;
+    }
+
+    void run() {
+        while (wait_for_work()) {
+            run_tasks();
+            for (const LoadedPtr& loaded : resident_) step(*loaded);
+            publish();
+            release_leaving();
+        }
+        resident_.clear();  // the lanes end their requests as cancelled, here, in their own thread
+        leaving_.clear();
+        const std::lock_guard lock(mutex_);
+        for (auto& [name, entry] : entries_) entry.loaded.reset();
+    }
+
+    bool busy() const {
+        return !leaving_.empty() ||
+               std::any_of(resident_.begin(), resident_.end(),
+                           [](const LoadedPtr& loaded) { return !loaded->idle(); });
+    }
+
+    bool wait_for_work() {
+        std::unique_lock lock(mutex_);
+        if (!busy()) changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+        return !stopping_;
+    }
+
+    void run_tasks() {
+        std::deque<std::function<void()>> tasks;
+        {
+            const std::lock_guard lock(mutex_);
+            tasks.swap(tasks_);
+        }
+        for (auto& task : tasks) task();
+    }
+
+    void step(Loaded& loaded) {
+        if (loaded.generator && !loaded.generator->idle()) {
+            const auto start = std::chrono::steady_clock::now();
+            try {
+                loaded.generator->step();
+            } catch (const std::exception& cause) {
+                log_error("", fmt::format("a step failed: {}", cause.what()));
+                loaded.generator->fail_running(std::current_exception());
+            }
+            step_ms_ =
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+                    .count();
+        }
+        if (loaded.embedder) loaded.embedder->step();
+    }
+
+    void publish() {
+        int waiting = 0;
+        int running = 0;
+        for (const LoadedPtr& loaded : resident_) {
+            if (!loaded->generator) continue;
+            waiting += loaded->generator->waiting();
+            running += loaded->generator->running();
+        }
+        waiting_ = waiting;
+        running_ = running;
+    }
+
+    void release_leaving() {
+        std::erase_if(leaving_, [&](const LoadedPtr& loaded) {
+            if (!loaded->idle()) return false;
+            std::erase(resident_, loaded);
+            return true;
+        });
+    }
+
+    EngineOptions options_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<std::string, Entry> entries_;
+    std::deque<std::function<void()>> tasks_;
+    bool stopping_ = false;
+    std::vector<LoadedPtr> resident_;  // compute thread
+    std::vector<LoadedPtr> leaving_;   // compute thread
+    std::atomic<int> queued_{0};
+    std::atomic<int> waiting_{0};
+    std::atomic<int> running_{0};
+    std::atomic<double> step_ms_{0};
+    std::thread thread_;
+};
+
+Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Engine::~Engine() = default;
+
+void Engine::add_model(ModelFile file) { impl_->add_model(std::move(file)); }
+void Engine::remove_model(const std::string& name) { impl_->remove_model(name); }
+void Engine::load(const std::string& name) { impl_->require(name); }
+std::vector<ModelStatus> Engine::models() const { return impl_->models(); }
+ModelStatus Engine::require(const std::string& name) { return impl_->status(name); }
+Stream Engine::submit(GenerationRequest request) { return impl_->submit(std::move(request)); }
+EmbeddingResult Engine::embed(const EmbeddingRequest& request) { return impl_->embed(request); }
+EngineStats Engine::stats() const { return impl_->stats(); }
+
+std::vector<Token> Engine::tokenize(const std::string& model, std::string_view text, bool special) {
+    return impl_->require(model)->model->tokenize(text, /*whole=*/true, special);
+}
+
+std::string Engine::detokenize(const std::string& model, const std::vector<Token>& tokens) {
+    return impl_->require(model)->model->detokenize(tokens);
+}
+
+std::vector<Token> Engine::tokenize_for_embedding(const std::string& model, std::string_view text,
+                                                  Side side, bool cut) {
+    const LoadedPtr loaded = impl_->require(model);
+    std::string whole = impl_->prefix(model, side) + std::string(text);
+    // The normalisation table of a SentencePiece model is not carried over into its GGUF.
+    if (loaded->model->unigram()) whole = text::nfkc(whole);
+    std::vector<Token> tokens = loaded->model->tokenize(whole, /*whole=*/true, /*special=*/false);
+    const auto room = static_cast<std::size_t>(loaded->context);
+    if (tokens.size() <= room) return tokens;
+    if (!cut) Impl::throw_too_long(loaded->context, static_cast<int>(tokens.size()), "input");
+    tokens[room - 1] = tokens.back();  // the closing special token stays
+    tokens.resize(room);
+    return tokens;
+}
+
+std::vector<Token> Engine::render(const std::string& model, const std::vector<Message>& messages) {
+    std::vector<llama::Turn> turns;
+    for (const Message& message : messages) turns.push_back({message.role, message.content});
+    return impl_->require(model)->model->render(turns);
+}
+
+}  // namespace jikji::engine

@@ -1,0 +1,136 @@
+#include "llama/context.hpp"
+
+#include <llama.h>
+
+#include <string>
+
+#include "base/error.hpp"
+#include "common.h"
+#include "llama/log.hpp"
+
+namespace jikji::llama {
+
+void Context::Free::operator()(llama_context* context) const noexcept { llama_free(context); }
+
+namespace {
+
+/// A llama_batch with room for `size` tokens of one sequence each.
+class Batch {
+public:
+    explicit Batch(int size) : batch_(llama_batch_init(size, 0, 1)) {}
+    ~Batch() { llama_batch_free(batch_); }
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+    void add(const BatchToken& t) {
+        const int i = batch_.n_tokens++;
+        batch_.token[i] = t.token;
+        batch_.pos[i] = t.position;
+        batch_.n_seq_id[i] = 1;
+        batch_.seq_id[i][0] = t.sequence;
+        batch_.logits[i] = t.output ? 1 : 0;
+    }
+    const llama_batch& get() const { return batch_; }
+
+private:
+    llama_batch batch_;
+};
+
+llama_context_params params_of(const ContextOptions& options, int threads) {
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = static_cast<std::uint32_t>(options.cells);
+    params.n_batch = static_cast<std::uint32_t>(options.batch);
+    params.n_ubatch = static_cast<std::uint32_t>(options.microbatch);
+    params.n_seq_max = static_cast<std::uint32_t>(options.sequences);
+    params.n_threads = threads;
+    params.n_threads_batch = threads;
+    params.embeddings = options.embeddings;
+    params.kv_unified = true;
+    return params;
+}
+
+}  // namespace
+
+Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options)
+    : model_(std::move(model)),
+      options_(options),
+      threads_(options.threads > 0 ? options.threads : arithmetic_threads()) {
+    forget_errors();
+    context_.reset(llama_init_from_model(model_->handle(), params_of(options_, threads_)));
+    if (!context_) {
+        throw Error(
+            ErrorCode::kRejected,
+            "no context could be made for the model (too little memory?): " + recent_errors(), {},
+            "모델의 컨텍스트를 만들지 못했습니다(메모리 부족일 수 있습니다): " + recent_errors());
+    }
+}
+
+Context::~Context() = default;
+
+Decoded Context::decode(std::span<const BatchToken> tokens) {
+    JIKJI_CHECK(!tokens.empty() && tokens.size() <= static_cast<std::size_t>(options_.batch));
+    Batch batch(static_cast<int>(tokens.size()));
+    for (const BatchToken& token : tokens) batch.add(token);
+    const int result = llama_decode(context_.get(), batch.get());
+    if (result == 1) return Decoded::kNoRoom;
+    if (result != 0) {
+        throw Error(ErrorCode::kInternal,
+                    "llama_decode returned " + std::to_string(result) + ": " + recent_errors());
+    }
+    return Decoded::kDone;
+}
+
+std::span<float> Context::logits(int index) {
+    float* row = llama_get_logits_ith(context_.get(), index);
+    JIKJI_CHECK(row != nullptr);
+    return {row, static_cast<std::size_t>(model_->vocabulary())};
+}
+
+std::vector<std::vector<float>> Context::encode(std::span<const std::vector<Token>> texts) {
+    std::size_t total = 0;
+    for (const auto& text : texts) total += text.size();
+    JIKJI_CHECK(total <= static_cast<std::size_t>(options_.microbatch));
+    Batch batch(static_cast<int>(total));
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        int position = 0;
+        for (const Token token : texts[i])
+            batch.add({token, position++, static_cast<int>(i), true});
+    }
+    if (llama_get_memory(context_.get()) != nullptr) {
+        llama_memory_clear(llama_get_memory(context_.get()), true);
+    }
+    if (llama_decode(context_.get(), batch.get()) != 0) {
+        throw Error(ErrorCode::kInternal, "the embedding step failed: " + recent_errors());
+    }
+    std::vector<std::vector<float>> out;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        const float* row = llama_get_embeddings_seq(context_.get(), static_cast<llama_seq_id>(i));
+        JIKJI_CHECK(row != nullptr);
+        out.emplace_back(row, row + model_->dimensions());
+    }
+    return out;
+}
+
+void Context::forget(int sequence) { forget_from(sequence, 0); }
+
+void Context::forget_from(int sequence, int position) {
+    llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, position, -1);
+}
+
+void Context::share(int from, int to, int end) {
+    llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, end);
+}
+
+int arithmetic_threads() { return common_cpu_get_num_math(); }
+
+std::vector<std::string> devices() {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+        ggml_backend_dev_t device = ggml_backend_dev_get(i);
+        out.emplace_back(std::string(ggml_backend_dev_name(device)) + " (" +
+                         ggml_backend_dev_description(device) + ")");
+    }
+    return out;
+}
+
+}  // namespace jikji::llama

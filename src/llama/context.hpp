@@ -1,0 +1,75 @@
+#pragma once
+// One llama context: the memory of running sequences, and the step that computes them.
+// Threads: one at a time, always the same (the engine's compute thread).
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "llama/model.hpp"
+
+struct llama_context;
+
+namespace jikji::llama {
+
+struct ContextOptions {
+    int cells = 4096;  // KV cells, shared by all sequences
+    int sequences = 1;
+    int batch = 2048;         // tokens of one decode() call
+    int microbatch = 512;     // tokens of one pass through the weights
+    int threads = 0;          // 0 = as many as the machine has for arithmetic
+    bool embeddings = false;  // pooled vectors instead of logits
+};
+
+struct BatchToken {
+    Token token;
+    int position;  // in its sequence, from 0
+    int sequence;
+    bool output;  // logits wanted
+};
+
+enum class Decoded { kDone, kNoRoom };
+
+class Context {
+public:
+    Context(std::shared_ptr<const Model> model, const ContextOptions& options);
+    ~Context();
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+
+    /// Computes the tokens. kNoRoom leaves everything as it was. Throws Error(kInternal) if
+    /// libllama fails otherwise. Up to options.batch tokens.
+    Decoded decode(std::span<const BatchToken> tokens);
+
+    /// vocabulary() floats of the token at `index` of the last decode(), which had `output` set.
+    /// Valid until the next decode().
+    std::span<float> logits(int index);
+
+    /// Pooled vectors of whole texts, one after the other in `tokens` (options.embeddings):
+    /// text i is sequence i. Rows of dimensions() floats, not normalised.
+    std::vector<std::vector<float>> encode(std::span<const std::vector<Token>> texts);
+
+    void forget(int sequence);  // all of its cells
+    void forget_from(int sequence, int position);
+    /// `to` then shares the cells of `from` at positions 0..end-1.
+    void share(int from, int to, int end);
+
+    const Model& model() const { return *model_; }
+    int threads() const { return threads_; }
+
+private:
+    struct Free {
+        void operator()(llama_context* context) const noexcept;
+    };
+    std::shared_ptr<const Model> model_;
+    std::unique_ptr<llama_context, Free> context_;
+    ContextOptions options_;
+    int threads_ = 0;
+};
+
+/// Threads that arithmetic should use on this machine: its physical cores.
+int arithmetic_threads();
+
+/// "CPU", or the names of the GPUs that were built in and found.
+std::vector<std::string> devices();
+
+}  // namespace jikji::llama

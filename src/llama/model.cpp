@@ -1,0 +1,112 @@
+#include "llama/model.hpp"
+
+#include <llama.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "llama/log.hpp"
+
+namespace jikji::llama {
+
+void Model::Free::operator()(llama_model* model) const noexcept { llama_model_free(model); }
+
+namespace {
+
+[[noreturn]] void refuse(const std::filesystem::path& file) {
+    const std::string name = file.filename().string();
+    const std::string why = recent_errors();
+    throw Error(
+        ErrorCode::kRejected,
+        name + " could not be loaded: " + (why.empty() ? "libllama gave no reason" : why), {},
+        name + " 모델을 불러오지 못했습니다: " + (why.empty() ? "이유를 알 수 없습니다" : why));
+}
+
+std::vector<std::string> markup_of(const llama_vocab* vocab) {
+    std::vector<std::string> out;
+    const int count = llama_vocab_n_tokens(vocab);
+    for (Token token = 0; token < count; ++token) {
+        const auto attributes = static_cast<unsigned>(llama_vocab_get_attr(vocab, token));
+        if ((attributes & (LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_USER_DEFINED)) == 0)
+            continue;
+        const char* text = llama_vocab_get_text(vocab, token);
+        if (text != nullptr && *text != '\0') out.emplace_back(text);
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string Model::description() const {
+    char text[128] = {};
+    llama_model_desc(model_.get(), text, sizeof text);
+    return text;
+}
+
+bool Model::ends_generation(Token token) const {
+    return llama_vocab_is_eog(llama_model_get_vocab(model_.get()), token);
+}
+
+bool Model::control(Token token) const {
+    return llama_vocab_is_control(llama_model_get_vocab(model_.get()), token);
+}
+
+std::vector<Token> Model::tokenize(std::string_view text, bool whole, bool special) const {
+    if (text.size() > (1u << 30)) throw Error(ErrorCode::kTooLarge, "text has more than 1 GiB");
+    const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+    const auto length = static_cast<std::int32_t>(text.size());
+    std::vector<Token> out(text.size() + 8);
+    auto count = llama_tokenize(vocab, text.data(), length, out.data(),
+                                static_cast<std::int32_t>(out.size()), whole, special);
+    if (count < 0) {
+        out.resize(static_cast<std::size_t>(-count));
+        count = llama_tokenize(vocab, text.data(), length, out.data(), -count, whole, special);
+    }
+    JIKJI_CHECK(count >= 0);
+    out.resize(static_cast<std::size_t>(count));
+    return out;
+}
+
+std::string Model::piece(Token token, bool special) const {
+    const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+    std::string out(64, '\0');
+    auto size = llama_token_to_piece(vocab, token, out.data(), 64, 0, special);
+    if (size < 0) {
+        out.resize(static_cast<std::size_t>(-size));
+        size = llama_token_to_piece(vocab, token, out.data(), -size, 0, special);
+    }
+    out.resize(static_cast<std::size_t>(std::max(size, 0)));
+    return out;
+}
+
+std::string Model::detokenize(const std::vector<Token>& tokens) const {
+    std::string out;
+    for (const Token token : tokens) out += piece(token);
+    return out;
+}
+
+Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
+    forget_errors();
+    llama_model_params params = llama_model_default_params();
+    params.n_gpu_layers = options.gpu_layers;
+    model_.reset(llama_model_load_from_file(file.c_str(), params));
+    if (!model_) refuse(file);
+    const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+    vocabulary_ = llama_vocab_n_tokens(vocab);
+    context_ = llama_model_n_ctx_train(model_.get());
+    dimensions_ = llama_model_n_embd_out(model_.get());
+    // BERT and its kin have neither an encoder-decoder pair nor a causal decoder: libllama reports
+    // a pooling type for them in the file.
+    char pooling[16] = {};
+    char architecture[64] = {};
+    llama_model_meta_val_str(model_.get(), "general.architecture", architecture,
+                             sizeof architecture);
+    const std::string key = std::string(architecture) + ".pooling_type";
+    encoder_only_ =
+        llama_model_meta_val_str(model_.get(), key.c_str(), pooling, sizeof pooling) > 0;
+    unigram_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_UGM;
+    markup_ = markup_of(vocab);
+    if (!encoder_only_) load_templates();
+}
+
+}  // namespace jikji::llama

@@ -1,0 +1,81 @@
+#pragma once
+// One GGUF, loaded: weights, vocabulary, chat template.
+// Threads: every method is const and may run in any thread beside any other, and beside decoding.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct llama_model;
+
+namespace jikji::llama {
+
+using Token = std::int32_t;
+
+struct ModelOptions {
+    int gpu_layers = -1;  // -1 = all that fit; ignored where no GPU was built in
+};
+
+struct Turn {
+    std::string role;
+    std::string content;
+};
+
+class Model {
+public:
+    /// Throws Error(kRejected) with libllama's own words if the file cannot be loaded.
+    Model(const std::filesystem::path& file, const ModelOptions& options);
+    ~Model();
+    Model(const Model&) = delete;
+    Model& operator=(const Model&) = delete;
+
+    int vocabulary() const noexcept { return vocabulary_; }       // tokens
+    int context_trained() const noexcept { return context_; }     // tokens
+    int dimensions() const noexcept { return dimensions_; }       // of a hidden state
+    bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
+    bool unigram() const noexcept { return unigram_; }  // its tokenizer is SentencePiece unigram
+    std::string description() const;                    // "llama 135M Q4_1"
+    bool ends_generation(Token token) const;
+    bool control(Token token) const;
+
+    /// `special`: markup in the text becomes control tokens. `whole`: BOS, EOS, CLS, SEP as the
+    /// model wants them round a whole text.
+    std::vector<Token> tokenize(std::string_view text, bool whole, bool special) const;
+    /// The bytes of one token; control tokens have none unless `special`.
+    std::string piece(Token token, bool special = false) const;
+    std::string detokenize(const std::vector<Token>& tokens) const;
+
+    /// The model's chat template (ChatML if it has none), rendered for generation, in tokens. What
+    /// turns hold never becomes a control token. Throws Error(kInvalidArgument) if the template
+    /// refuses the turns.
+    std::vector<Token> render(const std::vector<Turn>& turns) const;
+
+    llama_model* handle() const noexcept { return model_.get(); }
+
+private:
+    struct Free {
+        void operator()(llama_model* model) const noexcept;
+    };
+    struct Templates;  // of the common library, in render.cpp
+    struct FreeTemplates {
+        void operator()(Templates* templates) const noexcept;
+    };
+    void load_templates();
+
+    std::string render_text(const std::vector<Turn>& turns) const;
+    bool holds_markup(std::string_view text) const;
+    std::vector<Token> render_apart(const std::vector<Turn>& turns) const;
+
+    std::unique_ptr<llama_model, Free> model_;
+    std::unique_ptr<Templates, FreeTemplates> templates_;
+    std::vector<std::string> markup_;  // texts of the control and user-defined tokens
+    int vocabulary_ = 0;
+    int context_ = 0;
+    int dimensions_ = 0;
+    bool encoder_only_ = false;
+    bool unigram_ = false;
+};
+
+}  // namespace jikji::llama
