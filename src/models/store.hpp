@@ -1,0 +1,74 @@
+#pragma once
+// The models folder: NAME.gguf, and beside it NAME.json that says where it came from.
+// Threads: any for reading; one writer at a time.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.hpp"
+
+namespace jikji::models {
+
+/// One model that can be loaded.
+struct InstalledModel {
+    std::string name;            // as clients say it
+    std::filesystem::path path;  // the GGUF file
+    bool embedding = false;      // makes vectors, not text
+    std::string query_prefix;    // put before a question ("query: "), may be empty
+    std::string passage_prefix;  // put before a passage of a document
+    std::uint64_t bytes = 0;     // of the file
+    std::string license;         // "Apache-2.0"; empty if not known
+    std::string source;          // "catalogue", "file:/…", "folder:/…"
+    std::string sha256;          // of the file; empty if it was only linked or dropped in by hand
+    std::string added_at;        // 2026-11-24T10:00:00Z; empty if dropped in by hand
+};
+
+class Store {
+public:
+    /// The folder is made when something is first added. `progress` is copied for each long job.
+    explicit Store(std::filesystem::path folder, ProgressOptions progress = {});
+
+    /// By name. A file that is not a model is left out, and said in the log.
+    std::vector<InstalledModel> list() const;
+
+    /// Throws Error(kModelNotFound) that names the nearest installed name, or the pull command.
+    InstalledModel find(std::string_view name) const;
+    bool has(std::string_view name) const;
+
+    struct AddOptions {
+        std::string name;   // empty: from the file's or the folder's name
+        bool link = false;  // a symbolic link instead of a copy
+    };
+    /// Checks a GGUF file and takes it in. Throws Error(kRejected) if it is not a sound GGUF file,
+    /// Error(kConflict) if the name is taken.
+    InstalledModel add(const std::filesystem::path& file, const AddOptions& options);
+
+    /// Converts a Hugging Face folder. Throws as add(), and Error(kUnsupported).
+    InstalledModel import(const std::filesystem::path& folder, const AddOptions& options);
+
+    /// Fetches a model of the catalogue, unless it is here. Throws Error(kModelNotFound),
+    /// Error(kRejected) if what came is not what the catalogue promises, Error(kDiskFull),
+    /// Error(kInternal) if the network fails; what has come so far is kept for the next try.
+    InstalledModel pull(std::string_view name);
+
+    /// Removes a model's files, and returns them. Throws as find().
+    std::vector<std::filesystem::path> remove(std::string_view name);
+
+    const std::filesystem::path& folder() const { return folder_; }
+
+private:
+    InstalledModel record(const InstalledModel& model) const;  // writes the sidecar
+    std::filesystem::path path_of(std::string_view name) const;
+    void refuse_taken(std::string_view name) const;
+
+    std::filesystem::path folder_;
+    ProgressOptions progress_;
+};
+
+/// Throws Error(kInvalidArgument) unless it is 1 to 100 letters, digits, '.', '_' and '-', and
+/// starts with a letter or digit.
+void check_model_name(std::string_view name);
+
+}  // namespace jikji::models
