@@ -14,59 +14,15 @@
 #include <thread>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
-#include "base/ids.hpp"
 #include "base/log.hpp"
-#include "engine/embedder.hpp"
-#include "engine/generator.hpp"
+#include "engine/checks.hpp"
+#include "engine/loaded_model.hpp"
 #include "llama/log.hpp"
 #include "text/normalise.hpp"
 
 namespace jikji::engine {
-namespace {
 
-/// A loaded model. `model` is shared with callers that tokenise; the lanes belong to the compute
-/// thread.
-struct Loaded {
-    std::shared_ptr<const llama::Model> model;
-    std::unique_ptr<Generator> generator;
-    std::unique_ptr<Embedder> embedder;
-    std::string fingerprint;
-    int context = 0;
-
-    bool idle() const {
-        return (!generator || generator->idle()) && (!embedder || embedder->idle());
-    }
-};
-
-using LoadedPtr = std::shared_ptr<Loaded>;
-
-/// Build and file: what has to be equal for a seed to give the same text again.
-std::string fingerprint_of(const std::filesystem::path& file) {
-    const MappedFile mapped(file);
-    const std::string_view bytes = mapped.bytes();
-    Sha256 digest;
-    digest.update(__DATE__ __TIME__);
-    digest.update(std::to_string(bytes.size()));
-    digest.update(bytes.substr(0, 1 << 20));
-    digest.update(bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 1 << 16)));
-    return "fp_" + digest.finish_hex().substr(0, 12);
-}
-
-[[noreturn]] void no_such_model(const std::string& name, const std::vector<std::string>& known) {
-    if (known.empty()) {
-        throw Error(
-            ErrorCode::kModelNotFound,
-            "no model is loaded; get one with: jikji models pull smollm2-135m-instruct", "model",
-            "모델이 로드되지 않았습니다. 먼저 받으세요: jikji models pull smollm2-135m-instruct");
-    }
-    const std::string list = fmt::format("{}", fmt::join(known, ", "));
-    throw Error(ErrorCode::kModelNotFound,
-                fmt::format("the model '{}' does not exist here; there are: {}", name, list),
-                "model", fmt::format("모델 '{}'이(가) 없습니다. 있는 모델: {}", name, list));
-}
-
-}  // namespace
+using LoadedPtr = std::shared_ptr<LoadedModel>;
 
 class Engine::Impl {
 public:
@@ -106,7 +62,7 @@ public:
         {
             const std::lock_guard lock(mutex_);
             const auto found = entries_.find(name);
-            if (found == entries_.end()) no_such_model(name, names());
+            if (found == entries_.end()) throw_no_such_model(name, names());
             if (found->second.loaded) return found->second.loaded;
         }
         auto promise = std::make_shared<std::promise<LoadedPtr>>();
@@ -132,7 +88,7 @@ public:
         require(name);
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(name);
-        if (found == entries_.end()) no_such_model(name, names());
+        if (found == entries_.end()) throw_no_such_model(name, names());
         return status_of(found->second);
     }
 
@@ -213,75 +169,6 @@ private:
         return status;
     }
 
-    void check(const GenerationRequest& request, const Loaded& loaded) const {
-        if (!loaded.generator) {
-            throw Error(
-                ErrorCode::kInvalidArgument,
-                fmt::format("{} makes vectors, not text; choose a chat model", request.model),
-                "model",
-                fmt::format("{}은(는) 임베딩 모델이라 글을 만들지 못합니다. 대화 모델을 고르세요.",
-                            request.model));
-        }
-        const int length = static_cast<int>(request.prompt.size());
-        if (length >= loaded.context) throw_too_long(loaded.context, length, "messages");
-        check_tokens(request.prompt, *loaded.model, "prompt");
-        for (const auto& [token, bias] : request.sampling.logit_bias) {
-            check_tokens({token}, *loaded.model, "logit_bias");
-        }
-        if (length == 0) {
-            throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text",
-                        "prompt", "프롬프트가 비어 있습니다. 글을 넣어 주세요.");
-        }
-    }
-
-    void check(const EmbeddingRequest& request, const Loaded& loaded) const {
-        if (!loaded.embedder) {
-            throw Error(
-                ErrorCode::kInvalidArgument,
-                fmt::format("{} makes text, not vectors; choose an embedding model", request.model),
-                "model",
-                fmt::format("{}은(는) 임베딩 모델이 아닙니다. 임베딩 모델을 고르세요.",
-                            request.model));
-        }
-        for (const auto& input : request.inputs) {
-            const int length = static_cast<int>(input.size());
-            if (length > loaded.context) throw_too_long(loaded.context, length, "input");
-            if (length == 0) {
-                throw Error(ErrorCode::kInvalidArgument, "input holds an empty text", "input",
-                            "input에 빈 글이 있습니다.");
-            }
-            check_tokens(input, *loaded.model, "input");
-        }
-    }
-
-    static void check_tokens(const std::vector<Token>& tokens, const llama::Model& model,
-                             const char* field) {
-        for (const Token token : tokens) {
-            if (token >= 0 && token < model.vocabulary()) continue;
-            throw Error(
-                ErrorCode::kInvalidArgument,
-                fmt::format("{} holds token {}; this model has tokens 0 to {}", field, token,
-                            model.vocabulary() - 1),
-                field,
-                fmt::format("{}에 토큰 {}이(가) 있습니다. 이 모델의 토큰은 0에서 {}까지입니다.",
-                            field, token, model.vocabulary() - 1));
-        }
-    }
-
-public:
-    [[noreturn]] static void throw_too_long(int context, int length, const char* field) {
-        throw Error(
-            ErrorCode::kContextLength,
-            fmt::format("This model's maximum context length is {} tokens. However, your "
-                        "{} resulted in {} tokens. Please shorten the {}.",
-                        context, field, length, field),
-            field,
-            fmt::format(
-                "이 모델의 최대 컨텍스트 길이는 {}토큰인데 {}이(가) {}토큰입니다. 줄여 주세요.",
-                context, field, length));
-    }
-
-private:
     void post(std::function<void()> task) {
         {
             const std::lock_guard lock(mutex_);
@@ -297,34 +184,14 @@ private:
         {
             const std::lock_guard lock(mutex_);
             const auto found = entries_.find(name);
-            if (found == entries_.end()) no_such_model(name, names());
+            if (found == entries_.end()) throw_no_such_model(name, names());
             if (found->second.loaded) return found->second.loaded;
             file = found->second.file;
         }
-        const LoadedPtr loaded = load_file(file);
+        const LoadedPtr loaded = load_model(file, options_);
         const std::lock_guard lock(mutex_);
         entries_[name].loaded = loaded;
         resident_.push_back(loaded);
-        return loaded;
-    }
-
-    LoadedPtr load_file(const ModelFile& file) const {
-        auto loaded = std::make_shared<Loaded>();
-        loaded->model = std::make_shared<const llama::Model>(
-            file.path, llama::ModelOptions{.gpu_layers = options_.gpu_layers});
-        loaded->fingerprint = fingerprint_of(file.path);
-        if (loaded->model->encoder_only()) {
-            loaded->context = Embedder::context_of(*loaded->model);
-            loaded->embedder = std::make_unique<Embedder>(loaded->model, options_.threads);
-            return loaded;
-        }
-        loaded->context = std::min(options_.context, loaded->model->context_trained());
-        GeneratorOptions options;
-        options.context = loaded->context;
-        options.cells = 2 * loaded->context;
-        options.parallel = options_.parallel;
-        options.threads = options_.threads;
-        loaded->generator = std::make_unique<Generator>(loaded->model, options);
         return loaded;
     }
 
@@ -362,7 +229,7 @@ private:
         for (auto& task : tasks) task();
     }
 
-    void step(Loaded& loaded) {
+    void step(LoadedModel& loaded) {
         if (loaded.generator && !loaded.generator->idle()) {
             const auto start = std::chrono::steady_clock::now();
             try {
@@ -442,7 +309,7 @@ std::vector<Token> Engine::tokenize_for_embedding(const std::string& model, std:
     std::vector<Token> tokens = loaded->model->tokenize(whole, /*whole=*/true, /*special=*/false);
     const auto room = static_cast<std::size_t>(loaded->context);
     if (tokens.size() <= room) return tokens;
-    if (!cut) Impl::throw_too_long(loaded->context, static_cast<int>(tokens.size()), "input");
+    if (!cut) throw_too_long(loaded->context, static_cast<int>(tokens.size()), "input");
     tokens[room - 1] = tokens.back();  // the closing special token stays
     tokens.resize(room);
     return tokens;

@@ -1,0 +1,87 @@
+#include "engine/checks.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace jikji::engine {
+namespace {
+
+void check_tokens(const std::vector<Token>& tokens, const llama::Model& model, const char* field) {
+    for (const Token token : tokens) {
+        if (token >= 0 && token < model.vocabulary()) continue;
+        throw Error(ErrorCode::kInvalidArgument,
+                    fmt::format("{} holds token {}; this model has tokens 0 to {}", field, token,
+                                model.vocabulary() - 1),
+                    field,
+                    fmt::format("{}에 토큰 {}이(가) 있습니다. 이 모델의 토큰은 0에서 {}까지입니다.",
+                                field, token, model.vocabulary() - 1));
+    }
+}
+
+}  // namespace
+
+void throw_no_such_model(const std::string& name, const std::vector<std::string>& known) {
+    if (known.empty()) {
+        throw Error(
+            ErrorCode::kModelNotFound,
+            "no model is loaded; get one with: jikji models pull smollm2-135m-instruct", "model",
+            "모델이 로드되지 않았습니다. 먼저 받으세요: jikji models pull smollm2-135m-instruct");
+    }
+    const std::string list = fmt::format("{}", fmt::join(known, ", "));
+    throw Error(ErrorCode::kModelNotFound,
+                fmt::format("the model '{}' does not exist here; there are: {}", name, list),
+                "model", fmt::format("모델 '{}'이(가) 없습니다. 있는 모델: {}", name, list));
+}
+
+void throw_too_long(int context, int length, const char* field) {
+    throw Error(
+        ErrorCode::kContextLength,
+        fmt::format("This model's maximum context length is {} tokens. However, your "
+                    "{} resulted in {} tokens. Please shorten the {}.",
+                    context, field, length, field),
+        field,
+        fmt::format("이 모델의 최대 컨텍스트 길이는 {}토큰인데 {}이(가) {}토큰입니다. 줄여 주세요.",
+                    context, field, length));
+}
+
+void check(const GenerationRequest& request, const LoadedModel& loaded) {
+    if (!loaded.generator) {
+        throw Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("{} makes vectors, not text; choose a chat model", request.model), "model",
+            fmt::format("{}은(는) 임베딩 모델이라 글을 만들지 못합니다. 대화 모델을 고르세요.",
+                        request.model));
+    }
+    const int length = static_cast<int>(request.prompt.size());
+    if (length >= loaded.context) throw_too_long(loaded.context, length, "messages");
+    check_tokens(request.prompt, *loaded.model, "prompt");
+    for (const auto& [token, bias] : request.sampling.logit_bias) {
+        check_tokens({token}, *loaded.model, "logit_bias");
+    }
+    if (length == 0) {
+        throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text", "prompt",
+                    "프롬프트가 비어 있습니다. 글을 넣어 주세요.");
+    }
+}
+
+void check(const EmbeddingRequest& request, const LoadedModel& loaded) {
+    if (!loaded.embedder) {
+        throw Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("{} makes text, not vectors; choose an embedding model", request.model),
+            "model",
+            fmt::format("{}은(는) 임베딩 모델이 아닙니다. 임베딩 모델을 고르세요.", request.model));
+    }
+    for (const auto& input : request.inputs) {
+        const int length = static_cast<int>(input.size());
+        if (length > loaded.context) throw_too_long(loaded.context, length, "input");
+        if (length == 0) {
+            throw Error(ErrorCode::kInvalidArgument, "input holds an empty text", "input",
+                        "input에 빈 글이 있습니다.");
+        }
+        check_tokens(input, *loaded.model, "input");
+    }
+}
+
+}  // namespace jikji::engine

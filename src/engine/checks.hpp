@@ -1,0 +1,21 @@
+#pragma once
+// What a request must hold before it may enter the queue. All throw Error with the field's name.
+#include <string>
+#include <vector>
+
+#include "engine/loaded_model.hpp"
+#include "engine/request.hpp"
+
+namespace jikji::engine {
+
+void check(const GenerationRequest& request, const LoadedModel& loaded);
+void check(const EmbeddingRequest& request, const LoadedModel& loaded);
+
+/// Error(kModelNotFound), naming those that are known.
+[[noreturn]] void throw_no_such_model(const std::string& name,
+                                      const std::vector<std::string>& known);
+
+/// Error(kContextLength), worded as OpenAI words it: agents parse it.
+[[noreturn]] void throw_too_long(int context, int length, const char* field);
+
+}  // namespace jikji::engine

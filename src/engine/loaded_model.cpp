@@ -1,0 +1,45 @@
+#include "engine/loaded_model.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/ids.hpp"
+
+namespace jikji::engine {
+namespace {
+
+/// Build and file: what has to be equal for a seed to give the same text again.
+std::string fingerprint_of(const std::filesystem::path& file) {
+    const MappedFile mapped(file);
+    const std::string_view bytes = mapped.bytes();
+    Sha256 digest;
+    digest.update(__DATE__ __TIME__);
+    digest.update(std::to_string(bytes.size()));
+    digest.update(bytes.substr(0, 1 << 20));
+    digest.update(bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 1 << 16)));
+    return "fp_" + digest.finish_hex().substr(0, 12);
+}
+
+}  // namespace
+
+std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options) {
+    auto loaded = std::make_shared<LoadedModel>();
+    loaded->model = std::make_shared<const llama::Model>(
+        file.path, llama::ModelOptions{.gpu_layers = options.gpu_layers});
+    loaded->fingerprint = fingerprint_of(file.path);
+    if (loaded->model->encoder_only()) {
+        loaded->context = Embedder::context_of(*loaded->model);
+        loaded->embedder = std::make_unique<Embedder>(loaded->model, options.threads);
+        return loaded;
+    }
+    loaded->context = std::min(options.context, loaded->model->context_trained());
+    GeneratorOptions lane;
+    lane.context = loaded->context;
+    lane.cells = 2 * loaded->context;
+    lane.parallel = options.parallel;
+    lane.threads = options.threads;
+    loaded->generator = std::make_unique<Generator>(loaded->model, lane);
+    return loaded;
+}
+
+}  // namespace jikji::engine
