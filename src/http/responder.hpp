@@ -1,0 +1,59 @@
+#pragma once
+// How a handler answers: one reply, or a stream of server-sent events.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+#include "http/bell.hpp"
+#include "http/offload.hpp"
+#include "http/reply.hpp"
+
+namespace jikji::http {
+
+class Connection;
+
+/// An open event stream. While the handler waits, comments are sent every limits::kHeartbeat by
+/// themselves. A send that fails (the client left, or reads nothing) throws
+/// boost::system::system_error: let it pass, there is nobody to tell. A handle; copies are the
+/// same.
+class Sse {
+public:
+    explicit Sse(Connection& connection) : connection_(&connection) {}
+
+    /// "data: JSON", with an "event: NAME" line before it if a name is given. No line ends inside.
+    net::awaitable<void> send(std::string_view json, std::string_view event = {});
+    net::awaitable<void> comment(std::string_view text = {});
+    /// "data: [DONE]", and the end of the stream.
+    net::awaitable<void> done();
+    /// The end without [DONE].
+    net::awaitable<void> close();
+
+private:
+    Connection* connection_;
+};
+
+/// Valid while the handler runs.
+class Responder {
+public:
+    Responder(Connection& connection, Workers& workers)
+        : connection_(&connection), workers_(&workers) {}
+
+    /// Once, and not after open_sse().
+    net::awaitable<void> send(Reply reply);
+    /// Spends the status (200): what fails from here on travels as a last event.
+    net::awaitable<Sse> open_sse();
+    bool started() const;  // something was sent
+
+    Bell make_bell() const;
+    template <typename Work>
+    auto offload(Work work) {
+        return http::offload(*workers_, std::move(work));
+    }
+
+private:
+    Connection* connection_;
+    Workers* workers_;
+};
+
+}  // namespace jikji::http
