@@ -41,10 +41,12 @@ struct UploadRoute {
 
 /// Bytes that live as long as the program.
 struct Asset {
-    std::string_view bytes;
-    std::string_view gzip;  // the same bytes compressed; empty if there is no such copy
+    std::string_view bytes;  // empty if there is only the compressed copy
+    std::string_view gzip;   // the same bytes compressed; empty if there is no such copy
     std::string_view content_type;
     std::string_view etag;  // with its quotes
+    std::string_view content_security_policy =
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 };
 
 struct Route {
