@@ -1,0 +1,31 @@
+// Asked for only when the server has answered 401.
+import { useState } from 'preact/hooks';
+import { useWords } from './context';
+
+export function KeyForm({ save }: { save(key: string): void }) {
+    const t = useWords();
+    const [key, setKey] = useState('');
+    return (
+        <form
+            class="key"
+            aria-labelledby="key-title"
+            onSubmit={(event) => {
+                event.preventDefault();
+                if (key.trim()) save(key.trim());
+            }}
+        >
+            <h2 id="key-title">{t.keyTitle}</h2>
+            <label for="key">{t.keyLabel}</label>
+            <input
+                id="key"
+                type="password"
+                autocomplete="off"
+                value={key}
+                aria-describedby="key-note"
+                onInput={(event) => setKey(event.currentTarget.value)}
+            />
+            <button type="submit" class="main" disabled={!key.trim()}>{t.keySave}</button>
+            <p id="key-note" class="note">{t.keyNote}</p>
+        </form>
+    );
+}
