@@ -1,0 +1,100 @@
+#pragma once
+// A llama of 50,000 random weights and 259 byte-like tokens: everything that the engine does can be
+// tested on it in milliseconds, without a download. Its text is noise; its logits are real.
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "models/gguf.hpp"
+#include "text/normalise.hpp"
+
+namespace jikji::tests {
+
+constexpr std::uint32_t kTinyWidth = 32, kTinyLayers = 2, kTinyHeads = 4, kTinyHidden = 64;
+
+/// GPT-2's printable names of the 256 bytes: those that print as they are, the rest from U+0100.
+inline std::vector<std::string> byte_tokens() {
+    std::vector<std::string> out(256);
+    char32_t next = 0x100;
+    for (int byte = 0; byte < 256; ++byte) {
+        const bool prints =
+            (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+        text::append_utf8(out[static_cast<std::size_t>(byte)],
+                          prints ? static_cast<char32_t>(byte) : next++);
+    }
+    return out;
+}
+
+inline std::string random_floats(std::uint64_t count, float scale, std::mt19937& generator) {
+    std::string out(count * sizeof(float), '\0');
+    std::normal_distribution<float> normal(0, scale);
+    auto* at = reinterpret_cast<float*>(out.data());
+    for (std::uint64_t i = 0; i < count; ++i) at[i] = normal(generator);
+    return out;
+}
+
+inline std::string ones(std::uint64_t count) {
+    std::string out(count * sizeof(float), '\0');
+    auto* at = reinterpret_cast<float*>(out.data());
+    for (std::uint64_t i = 0; i < count; ++i) at[i] = 1.0F;
+    return out;
+}
+
+inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128) {
+    models::GgufWriter file;
+    file.set("general.architecture", "llama");
+    file.set("general.name", "tiny");
+    file.set_number("llama.context_length", context);
+    file.set_number("llama.embedding_length", kTinyWidth);
+    file.set_number("llama.block_count", kTinyLayers);
+    file.set_number("llama.feed_forward_length", kTinyHidden);
+    file.set_number("llama.attention.head_count", kTinyHeads);
+    file.set_number("llama.attention.head_count_kv", kTinyHeads);
+    file.set_number("llama.rope.dimension_count", kTinyWidth / kTinyHeads);
+    file.set_real("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+
+    std::vector<std::string> tokens = byte_tokens();
+    std::vector<std::int32_t> types(tokens.size(), 1);
+    for (const char* control : {"<|end|>", "<|im_start|>", "<|im_end|>"}) {
+        tokens.emplace_back(control);
+        types.push_back(3);
+    }
+    file.set("tokenizer.ggml.model", "gpt2");
+    file.set("tokenizer.ggml.pre", "default");
+    file.set_texts("tokenizer.ggml.tokens", tokens);
+    file.set_numbers("tokenizer.ggml.token_type", types);
+    file.set_texts("tokenizer.ggml.merges", {"a b"});
+    file.set_number("tokenizer.ggml.eos_token_id", 256);
+    file.set_number("tokenizer.ggml.bos_token_id", 256);
+    file.set_flag("tokenizer.ggml.add_bos_token", false);
+
+    auto generator = std::make_shared<std::mt19937>(7);
+    const auto matrix = [&](const std::string& name, std::uint64_t in, std::uint64_t out) {
+        const float scale = 1.0F / std::sqrt(static_cast<float>(in));
+        file.add_tensor(name, {in, out}, models::kF32,
+                        [=] { return random_floats(in * out, 2 * scale, *generator); });
+    };
+    const auto norm = [&](const std::string& name) {
+        file.add_tensor(name, {kTinyWidth}, models::kF32, [] { return ones(kTinyWidth); });
+    };
+    matrix("token_embd.weight", kTinyWidth, tokens.size());
+    norm("output_norm.weight");
+    matrix("output.weight", kTinyWidth, tokens.size());
+    for (std::uint32_t layer = 0; layer < kTinyLayers; ++layer) {
+        const std::string prefix = "blk." + std::to_string(layer) + ".";
+        norm(prefix + "attn_norm.weight");
+        norm(prefix + "ffn_norm.weight");
+        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
+            matrix(prefix + name + ".weight", kTinyWidth, kTinyWidth);
+        }
+        matrix(prefix + "ffn_gate.weight", kTinyWidth, kTinyHidden);
+        matrix(prefix + "ffn_up.weight", kTinyWidth, kTinyHidden);
+        matrix(prefix + "ffn_down.weight", kTinyHidden, kTinyWidth);
+    }
+    file.write(path);
+}
+
+}  // namespace jikji::tests
