@@ -81,8 +81,8 @@ void Connection::set_up() {
     turn(SQLITE_DBCONFIG_DQS_DDL, 0);
     register_kori(raw);
     if (role_ == Role::kWriter) {
-        run("PRAGMA journal_mode=WAL;");
         run(kCommonSettings);
+        run("PRAGMA journal_size_limit=67108864;");  // of what a log that has grown leaves on disk
         return;
     }
     // The last connection to close checkpoints, query_only or not.

@@ -47,6 +47,21 @@ void refuse_foreign(Connection& writer, const fs::path& file) {
                             file.string()));
 }
 
+// Only now: a file that is refused has to stay as it is.
+void use_write_ahead_log(Connection& writer, const fs::path& file) {
+    Statement statement(writer, "PRAGMA journal_mode=WAL");
+    if (statement.step() && statement.text_view_at(0) == "wal") return;
+    throw Error(
+        ErrorCode::kInternal,
+        fmt::format("{} lies on a file system without shared memory (a network share?): "
+                    "give a data folder on a local disk",
+                    file.string()),
+        {},
+        fmt::format("{} 파일이 공유 메모리를 지원하지 않는 파일 시스템(네트워크 드라이브?)에 "
+                    "있습니다. 로컬 디스크의 데이터 폴더를 지정하세요.",
+                    file.string()));
+}
+
 void copy_pages(Connection& from, sqlite3* to) {
     sqlite3_backup* backup = sqlite3_backup_init(to, "main", from.handle(), "main");
     if (backup == nullptr) throw_sqlite(to, sqlite3_errcode(to));
@@ -104,6 +119,7 @@ void migrate(Connection& writer, const fs::path& file, std::span<const Migration
     const int want = migrations.empty() ? 0 : migrations.back().version;
     if (have > want) refuse_newer(file, have, want);
     refuse_foreign(writer, file);
+    use_write_ahead_log(writer, file);
     if (have == want) return;
     if (have > 0) keep_copy(writer, file, want);
     for (const Migration& migration : migrations) {
