@@ -19,7 +19,6 @@ constexpr std::string_view kCommonSettings =
     "PRAGMA mmap_size=0;"
     "PRAGMA wal_autocheckpoint=0;"
     "PRAGMA cell_size_check=ON;"
-    "PRAGMA trusted_schema=OFF;"
     "PRAGMA secure_delete=ON;"
     "PRAGMA temp_store=MEMORY;";
 
