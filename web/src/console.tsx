@@ -61,9 +61,10 @@ function Console() {
                     class="panel-button"
                     aria-expanded={panelOpen}
                     aria-controls="panel"
+                    aria-label={t.panel}
                     onClick={() => setPanelOpen(!panelOpen)}
                 >
-                    {t.panel}
+                    {t.panelShort}
                 </button>
             </header>
             <main>

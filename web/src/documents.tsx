@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { StoredFile } from './api';
 import { useWords } from './context';
 import type { Library } from './library';
-import { describe } from './server';
+import { describe, isRefusal } from './server';
 
 const accepted = '.md,.markdown,.txt,.html,.htm,.pdf';
 
@@ -14,7 +14,7 @@ export function Documents({ library }: { library: Library }) {
         <section class="documents" aria-labelledby="documents-title">
             <h2 id="documents-title">{t.documents}</h2>
             <DropPlace add={library.add} />
-            {library.error !== undefined && (
+            {library.error !== undefined && !isRefusal(library.error) && (
                 <div class="problem" role="alert">
                     <p>{describe(library.error, t)}</p>
                     <button type="button" onClick={library.dismiss}>{t.dismiss}</button>

@@ -1,10 +1,12 @@
 // Asked for only when the server has answered 401.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useWords } from './context';
 
 export function KeyForm({ save }: { save(key: string): void }) {
     const t = useWords();
     const [key, setKey] = useState('');
+    const field = useRef<HTMLInputElement>(null);
+    useEffect(() => field.current?.focus(), []);
     return (
         <form
             class="key"
@@ -18,6 +20,7 @@ export function KeyForm({ save }: { save(key: string): void }) {
             <label for="key">{t.keyLabel}</label>
             <input
                 id="key"
+                ref={field}
                 type="password"
                 autocomplete="off"
                 value={key}

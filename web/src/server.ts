@@ -89,6 +89,11 @@ async function messageOf(response: Response): Promise<string> {
     }
 }
 
+/// The server wants a key: the page asks for one, so nothing else needs to say so.
+export function isRefusal(error: unknown): boolean {
+    return error instanceof ServerError && error.status === 401;
+}
+
 /// One sentence for the reader: what happened, and the server's own words where it gave any.
 export function describe(error: unknown, t: Words): string {
     if (error instanceof CutError) return t.errorCut;
