@@ -23,7 +23,8 @@ Histogram::Histogram(std::vector<double> bounds)
     : bounds_(std::move(bounds)),
       buckets_(std::make_unique<std::atomic<std::uint64_t>[]>(bounds_.size() + 1)) {
     JIKJI_CHECK(std::is_sorted(bounds_.begin(), bounds_.end()));
-    JIKJI_CHECK(std::all_of(bounds_.begin(), bounds_.end(), [](double b) { return std::isfinite(b); }));
+    JIKJI_CHECK(
+        std::all_of(bounds_.begin(), bounds_.end(), [](double b) { return std::isfinite(b); }));
 }
 
 void Histogram::observe(double value) noexcept {
@@ -50,8 +51,8 @@ std::vector<double> request_seconds_buckets() {
 }
 
 template <typename Kind, typename... Arguments>
-Kind& Registry::find_or_make(const std::string& name, const std::string& help,
-                             const Labels& labels, Arguments&&... arguments) {
+Kind& Registry::find_or_make(const std::string& name, const std::string& help, const Labels& labels,
+                             Arguments&&... arguments) {
     JIKJI_CHECK(is_name(name));
     for (const auto& [label, value] : labels) {
         JIKJI_CHECK(is_name(label) && label.find(':') == std::string::npos && label != "le");
@@ -71,8 +72,7 @@ Kind& Registry::find_or_make(const std::string& name, const std::string& help,
     return *std::get<std::unique_ptr<Kind>>(found->second);
 }
 
-Counter& Registry::counter(const std::string& name, const std::string& help,
-                           const Labels& labels) {
+Counter& Registry::counter(const std::string& name, const std::string& help, const Labels& labels) {
     return find_or_make<Counter>(name, help, labels);
 }
 

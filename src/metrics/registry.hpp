@@ -72,8 +72,8 @@ public:
     Histogram& histogram(const std::string& name, const std::string& help,
                          const std::vector<double>& buckets, const Labels& labels = {});
 
-    using Metric = std::variant<std::unique_ptr<Counter>, std::unique_ptr<Gauge>,
-                                std::unique_ptr<Histogram>>;
+    using Metric =
+        std::variant<std::unique_ptr<Counter>, std::unique_ptr<Gauge>, std::unique_ptr<Histogram>>;
     struct Family {
         std::string help;
         std::map<Labels, Metric> metrics;

@@ -26,7 +26,7 @@ class PromptsTable {
 public:
     explicit PromptsTable(Connection& connection) : connection_(connection) {}
 
-    std::vector<PromptRow> list() const;  // by name
+    std::vector<PromptRow> list() const;                                 // by name
     std::optional<PromptRow> find(const std::string& id_or_name) const;  // an id goes first
     std::optional<PromptRow> active() const;
 
