@@ -50,6 +50,7 @@ private:
     PartSink& sink_;
     State state_ = State::kPreamble;
     std::string buffer_;
+    std::size_t skip_ = 0;  // bytes at the front that may begin a delimiter but are no data
     int parts_ = 0;
 };
 
