@@ -103,6 +103,7 @@ public:
     void set_flag(std::string_view key, bool value);
     void set_texts(std::string_view key, const std::vector<std::string>& values);
     void set_reals(std::string_view key, const std::vector<float>& values);
+    void set_bytes(std::string_view key, std::string_view bytes);  // an array of uint8
     void set_numbers(std::string_view key, const std::vector<std::int32_t>& values);
 
     /// `fill` gives exactly the tensor's bytes; it is called once, by write().
