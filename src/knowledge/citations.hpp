@@ -17,7 +17,7 @@ struct Citation {
 };
 
 /// One citation per passage, in order: the one or two sentences that share most with the question
-/// (terms weighed by how rare they are among the passages; ties to the earlier).
+/// (terms weighed by how rare they are among all sentences; ties to the earlier).
 std::vector<Citation> cite(const std::string& question, const std::vector<Passage>& passages);
 
 }  // namespace jikji::knowledge

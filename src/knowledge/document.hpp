@@ -9,6 +9,7 @@ namespace jikji::knowledge {
 /// From `begin` on, until the next section's, the text stands on this page under this heading.
 struct Section {
     std::int64_t begin = 0;  // byte offset into Document::text
+    std::int64_t body = 0;   // where the heading's own line is over; begin if it has none
     int page = 0;            // from 1; 0 where the format has no pages
     std::string heading;     // "Title > Section", or empty
 };

@@ -23,18 +23,19 @@ struct AnswerRequest {
 
 /// What is known before the model speaks.
 struct AnswerStart {
-    bool found = false;  // something relevant is in the documents
-    Language language = Language::kEnglish;  // of the question
-    std::vector<knowledge::Passage> passages;      // those that the model reads, best first
-    std::vector<knowledge::Citation> citations;    // file, page or heading, quoted span
-    std::optional<Generation> generation;          // nothing if !found
+    std::string question;
+    bool found = false;                          // something relevant is in the documents
+    Language language = Language::kEnglish;      // of the question
+    std::vector<knowledge::Passage> passages;    // those that the model reads, best first
+    std::vector<knowledge::Citation> citations;  // file, page or heading, quoted span
+    std::optional<Generation> generation;        // nothing if !found
 };
 
 struct AnswerEnd {
-    std::string text;            // what to show; replaces what was streamed if `quoted`
-    bool grounded = false;       // the text's content words stand in the passages
-    double groundedness = 0;     // 0..1, the share that does
-    bool quoted = false;         // the model's words were not grounded: the best spans instead
+    std::string text;         // what to show; replaces what was streamed if `quoted`
+    bool grounded = false;    // the text's content words stand in the passages
+    double groundedness = 0;  // 0..1, the share that does
+    bool quoted = false;      // the model's words were not grounded: the best spans instead
     std::vector<knowledge::Citation> citations;
 };
 

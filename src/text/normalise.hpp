@@ -11,6 +11,9 @@ namespace jikji::text {
 /// U+FFFD.
 std::string nfkc(std::string_view text);
 
+/// NFC: decomposed Hangul (as macOS writes it) -> syllables; nothing else changes its look.
+std::string nfc(std::string_view text);
+
 /// NFKC and case folded: equal for what people take to be the same word.
 std::string casefold_nfkc(std::string_view text);
 

@@ -10,6 +10,7 @@ TEST_CASE("nfkc and casefold") {
     CHECK(nfkc("ＡＰＩ ﬁ") == "API fi");
     CHECK(nfkc("\u1112\u1161\u11AB") == "한");
     CHECK(casefold_nfkc("ÄPFEL Straße") == "äpfel strasse");
+    CHECK(nfc("\u1112\u1161\u11AB ＡＰＩ") == "한 ＡＰＩ");
     CHECK(nfkc("a\xFFz") == "a\uFFFDz");
 }
 
