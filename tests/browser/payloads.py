@@ -24,7 +24,7 @@ _VECTORS = [
     "<video><source onerror=ran()></video>",
     "<audio src=https://evil.example/a.mp3 autoplay>",
     "<link rel=stylesheet href=https://evil.example/x.css>",
-    "<style>@import 'https://evil.example/x.css'; * { background: url(https://evil.example) }</style>",
+    "<style>@import 'https://evil.example/x.css'; * { color: red }</style>",
     "<meta http-equiv=refresh content='0;url=https://evil.example'>",
     "<base href=https://evil.example/>",
     "<form action=https://evil.example><button autofocus>x</button></form>",

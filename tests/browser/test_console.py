@@ -1,10 +1,12 @@
 """The console as a person meets it."""
 
 import re
+from pathlib import Path
 
 from payloads import PAYLOADS
 from playwright.sync_api import Page, expect
 
+HERE = Path(__file__).parent
 QUOTE = "The reading room of the Cheongju library opens at half past nine."
 DOCUMENT = f"# Library guide\n\n## Opening hours\n\n{QUOTE} It is closed on Mondays.\n"
 
@@ -186,49 +188,7 @@ def test_key_is_asked_for_only_when_the_server_wants_one(open_console):
 
 def test_hostile_words_run_nothing_and_load_nothing(open_console):
     page = open_console(SPEAK)
-    found = page.evaluate(
-        """async (payloads) => {
-            const allowed = new Set(['href', 'title', 'start', 'align', 'target', 'rel', 'class',
-                                     'referrerpolicy']);
-            const bad = [];
-            const look = (payload) => {
-                const answer = [...document.querySelectorAll('.answer .markdown')].at(-1);
-                if (answer === undefined) bad.push(['nothing shown', payload]);
-                for (const node of answer?.querySelectorAll('*') ?? []) {
-                    const name = node.localName;
-                    if (/^(script|img|svg|math|iframe|object|embed|style|link|form|input|video|audio)$/
-                            .test(name)) bad.push([name, payload]);
-                    for (const { name: key, value } of node.attributes) {
-                        if (!allowed.has(key)) bad.push([key, payload]);
-                        if (key === 'href' && !/^https?:\\/\\//.test(value)) bad.push([value, payload]);
-                    }
-                    if (name === 'a' && !/\\bnoopener\\b/.test(node.rel)) bad.push(['rel', payload]);
-                }
-            };
-            const box = document.querySelector('#message');
-            const put = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
-            const done = () => document.querySelectorAll('.answer:not([data-state=working])').length;
-            const until = async (test) => {
-                while (!test()) await new Promise((resume) => setTimeout(resume));
-            };
-            for (const payload of payloads) {
-                window.speech.text = payload;
-                const before = done();
-                put.call(box, 'go');
-                box.dispatchEvent(new InputEvent('input', { bubbles: true }));
-                await until(() => document.querySelector('button[type=submit]:enabled'));
-                document.querySelector('button[type=submit]').click();
-                await until(() => done() === before + 1);
-                look(payload);
-                if (before === 40) {
-                    [...document.querySelectorAll('.top > button')][0].click();
-                    await until(() => done() === 0);
-                }
-            }
-            return { bad, runs: window.runs, violations: window.violations };
-        }""",
-        PAYLOADS,
-    )
+    found = page.evaluate((HERE / "hostile.js").read_text(), PAYLOADS)
     assert len(PAYLOADS) == 1000
     # The policy has stopped nothing because nothing came as far as the policy.
     assert found == {"bad": [], "runs": 0, "violations": []}

@@ -3,7 +3,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { chatModels, prompts, stats, type Model, type Prompt, type Stats } from './api';
 import { Composer } from './composer';
-import { WordsContext } from './context';
+import { useWords, WordsContext } from './context';
 import { useConversation, type Turn } from './conversation';
 import { Documents } from './documents';
 import { KeyForm } from './key';
@@ -46,27 +46,14 @@ function Console() {
     };
     return (
         <WordsContext.Provider value={t}>
-            <header class="top">
-                <h1>Jikji <span lang="ko">직지</span></h1>
-                <LanguageSwitch language={language} setLanguage={setLanguage} />
-                <button
-                    type="button"
-                    disabled={conversation.turns.length === 0}
-                    onClick={conversation.clear}
-                >
-                    {t.clear}
-                </button>
-                <button
-                    type="button"
-                    class="panel-button"
-                    aria-expanded={panelOpen}
-                    aria-controls="panel"
-                    aria-label={t.panel}
-                    onClick={() => setPanelOpen(!panelOpen)}
-                >
-                    {t.panelShort}
-                </button>
-            </header>
+            <Top
+                language={language}
+                setLanguage={setLanguage}
+                empty={conversation.turns.length === 0}
+                clear={conversation.clear}
+                panelOpen={panelOpen}
+                setPanelOpen={setPanelOpen}
+            />
             <main>
                 {locked && (
                     <KeyForm
@@ -98,6 +85,38 @@ function Console() {
             </aside>
             <footer class="figures">{figures && sayFigures(figures, language)}</footer>
         </WordsContext.Provider>
+    );
+}
+
+interface TopProps {
+    language: Language;
+    setLanguage(language: Language): void;
+    empty: boolean;
+    clear(): void;
+    panelOpen: boolean;
+    setPanelOpen(open: boolean): void;
+}
+
+function Top(props: TopProps) {
+    const t = useWords();
+    return (
+        <header class="top">
+            <h1>Jikji <span lang="ko">직지</span></h1>
+            <LanguageSwitch language={props.language} setLanguage={props.setLanguage} />
+            <button type="button" disabled={props.empty} onClick={props.clear}>
+                {t.clear}
+            </button>
+            <button
+                type="button"
+                class="panel-button"
+                aria-expanded={props.panelOpen}
+                aria-controls="panel"
+                aria-label={t.panel}
+                onClick={() => props.setPanelOpen(!props.panelOpen)}
+            >
+                {t.panelShort}
+            </button>
+        </header>
     );
 }
 

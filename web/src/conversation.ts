@@ -42,10 +42,11 @@ export function useConversation(): Conversation {
         current.current?.abort();
         current.current = abort;
         setWorking(true);
-        let turn: Turn = { id: nextId.current++, question: ask.question, text: '', state: 'working' };
+        const id = nextId.current++;
+        let turn: Turn = { id, question: ask.question, text: '', state: 'working' };
         setTurns((all) => [...all, turn]);
         const pace = new Pace(() =>
-            setTurns((all) => all.map((one) => (one.id === turn.id ? turn : one))),
+            setTurns((all) => all.map((one) => (one.id === id ? turn : one))),
         );
         const grow = (change: Partial<Turn>): void => {
             turn = { ...turn, ...change };
@@ -74,7 +75,12 @@ export function useConversation(): Conversation {
 
 type Grow = (change: Partial<Turn>) => void;
 
-async function fromModel(ask: Ask, earlier: Turn[], signal: AbortSignal, grow: Grow): Promise<void> {
+async function fromModel(
+    ask: Ask,
+    earlier: Turn[],
+    signal: AbortSignal,
+    grow: Grow,
+): Promise<void> {
     let text = '';
     for await (const event of chat(ask.model, messagesOf(ask, earlier), ask.prompt, signal)) {
         const choice = event.choices[0];
@@ -100,7 +106,8 @@ async function fromDocuments(
             grow({ text: (text += event.text) });
         } else if (event.type === 'answer.completed') {
             const { grounded, quoted, citations, usage } = event;
-            grow({ text: event.text, usage, fromDocuments: { found, grounded, quoted, citations } });
+            const fromDocuments = { found, grounded, quoted, citations };
+            grow({ text: event.text, usage, fromDocuments });
         }
     }
 }

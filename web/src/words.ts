@@ -37,7 +37,7 @@ const english = {
     sources: 'Sources',
     page: (page: number) => `page ${page}`,
     notFound: 'The documents say nothing about this.',
-    quotedNote: "The documents' own words are shown, as the model's words were not covered by them.",
+    quotedNote: "The documents' own words are shown: the model's were not covered by them.",
     grounded: 'Covered by the documents',
     tokens: (count: number) => `${count} ${count === 1 ? 'token' : 'tokens'}`,
     dropHere: 'Drop files here, or',
