@@ -1,0 +1,117 @@
+#include "service/response_cache.hpp"
+
+#include <bit>
+
+#include "base/ids.hpp"
+
+namespace jikji::service {
+namespace {
+
+/// Values one after the other, each of a fixed width or led by its length, so that no two
+/// different requests give the same bytes.
+class KeyWriter {
+public:
+    KeyWriter& number(std::uint64_t value) {
+        for (int shift = 0; shift < 64; shift += 8) bytes_ += static_cast<char>(value >> shift);
+        return *this;
+    }
+    KeyWriter& integer(std::int64_t value) { return number(static_cast<std::uint64_t>(value)); }
+    KeyWriter& real(float value) { return number(std::bit_cast<std::uint32_t>(value)); }
+    KeyWriter& text(const std::string& value) {
+        number(value.size());
+        bytes_ += value;
+        return *this;
+    }
+    std::string digest() const { return sha256_hex(bytes_); }
+
+private:
+    std::string bytes_;
+};
+
+void write(KeyWriter& key, const engine::Sampling& sampling) {
+    key.real(sampling.temperature).real(sampling.top_p).integer(sampling.top_k);
+    key.real(sampling.min_p).real(sampling.repeat_penalty).real(sampling.presence_penalty);
+    key.real(sampling.frequency_penalty).integer(sampling.penalty_window);
+    key.integer(sampling.seed ? 1 : 0).number(sampling.seed.value_or(0));
+    key.number(sampling.logit_bias.size());
+    for (const auto& [token, bias] : sampling.logit_bias) key.integer(token).real(bias);
+}
+
+std::size_t bytes_of(const std::vector<engine::TokenLogprob>& logprobs) {
+    std::size_t out = logprobs.size() * sizeof(engine::TokenLogprob);
+    for (const auto& one : logprobs) out += one.bytes.size() + bytes_of(one.alternatives);
+    return out;
+}
+
+std::size_t bytes_of(const std::string& key, const CachedAnswer& answer) {
+    std::size_t out = key.size() + sizeof(CachedAnswer);
+    for (const engine::Piece& piece : answer.pieces) {
+        out += sizeof(engine::Piece) + piece.text.size() + bytes_of(piece.logprobs);
+    }
+    return out;
+}
+
+}  // namespace
+
+ResponseCache::ResponseCache(std::size_t entries_max, std::size_t bytes_max)
+    : entries_max_(entries_max), bytes_max_(bytes_max) {}
+
+std::optional<CachedAnswer> ResponseCache::find(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = index_.find(key);
+    if (found == index_.end()) return std::nullopt;
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return found->second->answer;
+}
+
+void ResponseCache::put(const std::string& key, CachedAnswer answer) {
+    const std::size_t bytes = bytes_of(key, answer);
+    const std::lock_guard lock(mutex_);
+    if (const auto found = index_.find(key); found != index_.end()) {
+        bytes_ -= found->second->bytes;
+        entries_.erase(found->second);
+        index_.erase(found);
+    }
+    if (entries_max_ == 0 || bytes > bytes_max_) return;
+    while (entries_.size() >= entries_max_ || bytes_ + bytes > bytes_max_) {
+        bytes_ -= entries_.back().bytes;
+        index_.erase(entries_.back().key);
+        entries_.pop_back();
+    }
+    entries_.push_front({key, std::move(answer), bytes});
+    index_[key] = entries_.begin();
+    bytes_ += bytes;
+}
+
+void ResponseCache::clear() {
+    const std::lock_guard lock(mutex_);
+    entries_.clear();
+    index_.clear();
+    bytes_ = 0;
+}
+
+std::size_t ResponseCache::entries() const {
+    const std::lock_guard lock(mutex_);
+    return entries_.size();
+}
+
+std::size_t ResponseCache::bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+}
+
+std::string ResponseCache::key_of(const engine::GenerationRequest& request,
+                                  const std::string& fingerprint, int choice) {
+    if (request.sampling.temperature > 0 && !request.sampling.seed) return {};
+    KeyWriter key;
+    key.text(request.model).text(fingerprint).integer(choice);
+    key.number(request.prompt.size());
+    for (const engine::Token token : request.prompt) key.integer(token);
+    write(key, request.sampling);
+    key.integer(request.max_tokens).integer(request.top_logprobs).integer(request.ignore_eos);
+    key.number(request.stop.size());
+    for (const std::string& stop : request.stop) key.text(stop);
+    return key.digest();
+}
+
+}  // namespace jikji::service
