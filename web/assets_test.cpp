@@ -17,7 +17,7 @@ TEST_CASE("the page and all that it names are there, in order") {
     std::vector<std::string> paths;
     for (const Asset& asset : assets()) paths.emplace_back(asset.path);
     CHECK(std::is_sorted(paths.begin(), paths.end()));
-    for (const char* wanted : {"/", "/console.css", "/console.js", "/icon.svg"}) {
+    for (const char* wanted : {"/", "/console.css", "/console.js", "/icon.svg", "/licenses.txt"}) {
         CAPTURE(std::string(wanted));
         CHECK(std::count(paths.begin(), paths.end(), wanted) == 1);
     }

@@ -13,8 +13,14 @@ file(REMOVE_RECURSE ${WORK}/src ${WORK}/dist)
 file(COPY ${SOURCE}/src ${SOURCE}/tsconfig.json DESTINATION ${WORK})
 run(${WORK}/node_modules/@esbuild/${platform}/bin/esbuild
     src/console.tsx src/console.css --bundle --minify --format=esm --target=es2022
-    --jsx=automatic --jsx-import-source=preact --legal-comments=eof --charset=utf8
+    --jsx=automatic --jsx-import-source=preact --legal-comments=none --charset=utf8
     --outdir=dist --log-level=warning)
+set(licenses "The console contains these programs.\n")
+foreach(file preact/LICENSE marked/LICENSE dompurify/LICENSE)
+    file(READ ${WORK}/node_modules/${file} text)
+    string(APPEND licenses "\n\n==== ${file} ====\n\n${text}")
+endforeach()
+file(WRITE ${WORK}/dist/licenses.txt "${licenses}")
 file(COPY ${WORK}/src/index.html ${WORK}/src/icon.svg DESTINATION ${WORK}/dist)
 
 set(arrays "")
@@ -39,6 +45,7 @@ embed(/ index.html "text/html; charset=utf-8")
 embed(/console.css console.css "text/css; charset=utf-8")
 embed(/console.js console.js "text/javascript; charset=utf-8")
 embed(/icon.svg icon.svg "image/svg+xml")
+embed(/licenses.txt licenses.txt "text/plain; charset=utf-8")
 
 file(WRITE ${WORK}/assets.cpp "// Made by web/cmake/bundle.cmake.
 #include \"web/assets.hpp\"

@@ -83,7 +83,10 @@ function Console() {
                 <Documents library={library} />
                 <Settings {...choice.settings} />
             </aside>
-            <footer class="figures">{figures && sayFigures(figures, language)}</footer>
+            <footer class="figures">
+                <span>{figures && sayFigures(figures, language)}</span>
+                <a href="/licenses.txt" target="_blank" rel="noopener">{t.licenses}</a>
+            </footer>
         </WordsContext.Provider>
     );
 }

@@ -1,5 +1,5 @@
 // The documents panel: what is there, how reading it goes, and a place to drop more.
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { StoredFile } from './api';
 import { useWords } from './context';
 import type { Library } from './library';
@@ -78,6 +78,15 @@ function DropPlace({ add }: { add(files: Iterable<File>): Promise<void> }) {
 function FileRow({ file, remove }: { file: StoredFile; remove(): void }) {
     const t = useWords();
     const [asking, setAsking] = useState(false);
+    const keep = useRef<HTMLButtonElement>(null);
+    const open = useRef<HTMLButtonElement>(null);
+    const asked = useRef(false);
+    // The button that was pressed goes away: the keyboard's place moves to what replaces it.
+    useEffect(() => {
+        if (asking) keep.current?.focus();
+        else if (asked.current) open.current?.focus();
+        asked.current = asking;
+    }, [asking]);
     const name = file.filename ?? file.id;
     return (
         <li class="file" data-status={file.status}>
@@ -86,12 +95,15 @@ function FileRow({ file, remove }: { file: StoredFile; remove(): void }) {
                 <span class="sure" role="group" aria-label={t.remove(name)}>
                     <span>{t.removeSure}</span>
                     <button type="button" class="danger" onClick={remove}>{t.yes}</button>
-                    <button type="button" onClick={() => setAsking(false)}>{t.no}</button>
+                    <button type="button" ref={keep} onClick={() => setAsking(false)}>
+                        {t.no}
+                    </button>
                 </span>
             ) : (
                 <>
                     <FileState file={file} />
                     <button
+                        ref={open}
                         type="button"
                         class="plain remove"
                         aria-label={t.remove(name)}

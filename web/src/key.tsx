@@ -1,6 +1,7 @@
 // Asked for only when the server has answered 401.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useWords } from './context';
+import { hasKey } from './server';
 
 export function KeyForm({ save }: { save(key: string): void }) {
     const t = useWords();
@@ -17,6 +18,7 @@ export function KeyForm({ save }: { save(key: string): void }) {
             }}
         >
             <h2 id="key-title">{t.keyTitle}</h2>
+            {hasKey() && <p role="alert" class="wrong">{t.keyWrong}</p>}
             <label for="key">{t.keyLabel}</label>
             <input
                 id="key"

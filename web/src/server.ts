@@ -27,6 +27,10 @@ export function useKey(key: string): void {
     sessionStorage.setItem(storageKey, key);
 }
 
+export function hasKey(): boolean {
+    return sessionStorage.getItem(storageKey) !== null;
+}
+
 /// `then` is called whenever the server answers 401.
 export function onRefused(then: () => void): void {
     refused = then;

@@ -57,6 +57,8 @@ const english = {
     keyTitle: 'This server asks for an API key',
     keyLabel: 'API key',
     keySave: 'Use this key',
+    keyWrong: 'The server did not take this key.',
+    licenses: 'Licences',
     keyNote: 'Kept in this tab only, until it is closed.',
     stats: (requests: string, tokens: string, seconds: string) =>
         `${requests} answers · ${tokens} tokens · ${seconds} s on average`,
@@ -128,6 +130,8 @@ const korean: Words = {
     keyTitle: '이 서버는 API 키가 필요합니다',
     keyLabel: 'API 키',
     keySave: '이 키 사용',
+    keyWrong: '서버가 이 키를 받아들이지 않았습니다.',
+    licenses: '라이선스',
     keyNote: '이 탭을 닫을 때까지 이 탭에만 보관됩니다.',
     stats: (requests, tokens, seconds) =>
         `답변 ${requests}건 · 토큰 ${tokens}개 · 평균 ${seconds}초`,
