@@ -2,20 +2,17 @@
 // Vector stores: files taken in (read, split, embedded, indexed) in the background by one worker,
 // and searched. Threads: any but the IO thread.
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "knowledge/retriever.hpp"
+#include "knowledge/passage.hpp"
+#include "service/encoder.hpp"
 #include "service/files.hpp"
 
 namespace jikji::service {
-
-class Embeddings;
 
 using Attribute = std::variant<std::string, double, bool>;
 
@@ -42,6 +39,7 @@ struct CollectionFile {
     std::string status;      // in_progress, completed, failed, cancelled
     std::string error_code;  // empty, or: unsupported_file, invalid_file, server_error
     std::string error_message;
+    std::string error_korean;  // the same for Korean readers
     std::map<std::string, Attribute> attributes;
     int chunk_tokens = 800, chunk_overlap = 400;  // as asked; capped by the embedding model
     int chunks = 0;
@@ -62,10 +60,12 @@ struct SearchRequest {
 
 class Collections {
 public:
-    Collections(storage::Database& database, Files& files, Embeddings& embeddings,
-                std::filesystem::path data_folder);
-    ~Collections();  // stops the worker after the chunk that it is at
+    /// Starts the worker, which goes on with what an earlier run has left.
+    Collections(storage::Database& database, Files& files, Encoder encoder);
+    ~Collections();  // stops the worker after the few chunks that it is at
 
+    /// Error(kInvalidArgument, "metadata") for more than 16 pairs, keys over 64 or values over 512
+    /// bytes.
     Collection create(const std::string& name, const std::map<std::string, std::string>& metadata);
     Collection get(const std::string& id) const;
     /// By name, made if it is not there: the CLI's `documents` (S7).
@@ -74,7 +74,8 @@ public:
     void remove(const std::string& id);
 
     /// Queues the file; its status tells how it went. The row is committed on return, and a file
-    /// that was queued is taken up again after a restart.
+    /// that was queued is taken up again after a restart. A file that is in it already is done
+    /// again if it has failed or if `chunking` is another; else it only gets the attributes.
     CollectionFile attach(const std::string& collection_id, const std::string& file_id,
                           const std::map<std::string, Attribute>& attributes,
                           const Chunking& chunking);
@@ -83,7 +84,8 @@ public:
                                  const std::string& status = {}) const;
     void detach(const std::string& collection_id, const std::string& file_id);
 
-    /// Vectors and keywords, fused; best first.
+    /// Vectors and keywords, fused; best first. Error(kConflict) if the collection's vectors are
+    /// another model's.
     std::vector<knowledge::Passage> search(const SearchRequest& request);
 
 private:

@@ -3,6 +3,8 @@
 // was returned is committed and synced. Threads: any; blocks on the disk.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,12 +39,13 @@ struct Listed {
 
 class Files {
 public:
+    /// Makes the folder; removes uploads that were cut off and bytes that no row names.
     Files(storage::Database& database, std::filesystem::path folder);
 
     /// Where an upload may be written before add() takes it over (same file system).
     std::filesystem::path new_upload_path() const;
     /// Takes the bytes at `path` over (moves the file). Throws Error(kInvalidArgument) for a bad
-    /// purpose or name, Error(kDiskFull).
+    /// purpose or name, Error(kDiskFull); the file at `path` is gone then as well.
     FileObject add(const std::filesystem::path& path, const std::string& filename,
                    const std::string& purpose);
     FileObject get(const std::string& id) const;  // Error(kNotFound)
@@ -50,9 +53,26 @@ public:
     void remove(const std::string& id);  // out of every vector store as well
     std::filesystem::path path_of(const std::string& id) const;
 
+    /// Hears, after the commit, of each vector store that a removed file was in. One listener; an
+    /// empty one ends it.
+    struct Removal {
+        std::string collection_id;
+        std::string file_id;
+        std::vector<std::int64_t> chunks;
+    };
+    void when_removed(std::function<void(const Removal&)> hear);
+
 private:
+    void sweep();
+    void take_over(const std::filesystem::path& path, const FileObject& file);
+    void remove_unless_named(const std::string& sha256);  // requires: mutex_
+
     storage::Database& database_;
     std::filesystem::path folder_;
+    // Bytes and rows change together: an upload must not share what a removal is about to unlink.
+    std::mutex mutex_;
+    std::mutex listener_mutex_;
+    std::function<void(const Removal&)> hear_removed_;
 };
 
 }  // namespace jikji::service
