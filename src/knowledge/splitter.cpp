@@ -99,8 +99,9 @@ private:
         while (from < pieces_.size()) {
             std::size_t to = from + 1;
             int tokens = pieces_[from].tokens;
-            while (to < pieces_.size() && tokens + pieces_[to].tokens < options_.tokens_max) {
-                tokens += pieces_[to++].tokens + 1;  // 1: the line break between them
+            while (to < pieces_.size() && tokens + cost_after(to - 1, to) <= options_.tokens_max) {
+                tokens += cost_after(to - 1, to);
+                ++to;
             }
             emit(section, pieces_[from].begin, pieces_[to - 1].end);
             if (to == pieces_.size()) break;
@@ -108,13 +109,23 @@ private:
         }
     }
 
+    /// Tokens of a piece and of what parts it from the one before: blanks are at most a token a
+    /// byte, and more than a blank line never stands between two.
+    int cost_after(std::size_t before, std::size_t piece) const {
+        const std::size_t gap = pieces_[piece].begin - pieces_[before].end;
+        return pieces_[piece].tokens + static_cast<int>(std::min<std::size_t>(gap, 2));
+    }
+
     /// Where the next chunk begins, so that it repeats at most `overlap` tokens.
     std::size_t step_back(std::size_t from, std::size_t to) const {
-        int repeated = 0;
+        int repeated = 0, needed = pieces_[to].tokens;
         std::size_t next = to;
-        while (next > from + 1 && repeated + pieces_[next - 1].tokens <= options_.overlap &&
-               repeated + pieces_[next - 1].tokens + pieces_[to].tokens < options_.tokens_max) {
-            repeated += pieces_[--next].tokens;
+        while (next > from + 1) {
+            const int cost = cost_after(next - 1, next) - pieces_[next].tokens;
+            repeated += pieces_[next - 1].tokens + cost;
+            needed += pieces_[next - 1].tokens + cost;
+            if (repeated > options_.overlap || needed > options_.tokens_max) break;
+            --next;
         }
         return next;
     }

@@ -52,6 +52,11 @@ bool is_control(unsigned char c) {
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f') || c == 0x7F;
 }
 
+bool has_controls(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return is_control(static_cast<unsigned char>(c)); });
+}
+
 bool looks_like_text(std::string_view text) {
     if (text.find('\0') != std::string_view::npos) return false;
     const auto controls = std::count_if(
@@ -79,9 +84,11 @@ std::optional<Decoded> by_nul_pattern(std::string_view bytes) {
     if (bytes.size() < 2 || bytes.size() % 2 != 0) return std::nullopt;
     std::array<std::size_t, 2> nuls{};
     for (std::size_t i = 0; i < bytes.size(); ++i) nuls[i % 2] += bytes[i] == '\0';
-    if (nuls[0] == 0 && nuls[1] > 0) return decode(bytes, "UTF-16LE");
-    if (nuls[1] == 0 && nuls[0] > 0) return decode(bytes, "UTF-16BE");
-    return std::nullopt;
+    if ((nuls[0] == 0) == (nuls[1] == 0)) return std::nullopt;
+    auto decoded = decode(bytes, nuls[0] == 0 ? "UTF-16LE" : "UTF-16BE");
+    // The pattern alone proves little in a short file: no control byte may be left.
+    if (decoded && has_controls(decoded->text)) return std::nullopt;
+    return decoded;
 }
 
 /// Accents of Latin-1 before a letter also decode, into rare syllables of CP949's extension; real

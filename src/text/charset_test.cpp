@@ -48,7 +48,7 @@ TEST_SUITE_BEGIN("charset");
 
 TEST_CASE("bytes to UTF-8") {
     for (const CharsetCase& c : kCases) {
-        CAPTURE(c.name);
+        CAPTURE(std::string(c.name));
         const auto got = to_utf8(c.bytes, c.declared);
         REQUIRE(got.has_value() == (c.charset != nullptr));
         if (!got) continue;

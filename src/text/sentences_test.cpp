@@ -39,7 +39,7 @@ TEST_SUITE_BEGIN("sentences");
 
 TEST_CASE("sentences of a text") {
     for (const SentencesCase& c : kCases) {
-        CAPTURE(c.name);
+        CAPTURE(std::string(c.name));
         std::vector<std::string> got;
         for (const Span& span : sentences_of(c.text)) {
             got.push_back(c.text.substr(span.begin, span.end - span.begin));

@@ -42,7 +42,7 @@ TEST_SUITE_BEGIN("terms");
 
 TEST_CASE("terms of a text") {
     for (const TermsCase& c : kCases) {
-        CAPTURE(c.name);
+        CAPTURE(std::string(c.name));
         CHECK(terms_of(c.text) == c.want);
     }
 }
@@ -92,11 +92,11 @@ TEST_CASE("any bytes are survived, and terms are valid") {
 
 TEST_CASE("stop terms") {
     for (const char* term : {"니다", "에서", "하는", "the", "of", "doe"}) {
-        CAPTURE(term);
+        CAPTURE(std::string(term));
         CHECK(is_stop_term(term));
     }
     for (const char* term : {"정책", "보안", "train", "휴가"}) {
-        CAPTURE(term);
+        CAPTURE(std::string(term));
         CHECK_FALSE(is_stop_term(term));
     }
 }
