@@ -60,8 +60,13 @@ std::optional<std::size_t> skip_for(const Route& route, const std::vector<std::s
     return std::nullopt;
 }
 
+/// A stream has no length to tell, so it has no HEAD.
+bool has_head(const Route& route) {
+    return route.method == "GET" && !std::holds_alternative<StreamingHandler>(route.handler);
+}
+
 bool answers(const Route& route, std::string_view method) {
-    return route.method == method || (method == "HEAD" && route.method == "GET");
+    return route.method == method || (method == "HEAD" && has_head(route));
 }
 
 /// Routes with fewer parameters go first: /models/loaded before /models/{id}.
@@ -114,7 +119,7 @@ Match Router::find(std::string_view method, std::string_view raw_path) const {
         if (!skip) continue;
         if (!answers(route, method)) {
             methods.insert(route.method);
-            if (route.method == "GET") methods.insert("HEAD");
+            if (has_head(route)) methods.insert("HEAD");
             continue;
         }
         Match match{&route, {}, {}};
