@@ -75,7 +75,7 @@ export interface Stats {
     requests?: number;
     prompt_tokens?: number;
     completion_tokens?: number;
-    average_seconds?: number;
+    average_response_seconds?: number;
 }
 
 const storeName = 'documents';

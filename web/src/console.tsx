@@ -187,7 +187,7 @@ function sayFigures(figures: Stats, language: Language): string {
     return words[language].stats(
         number.format(figures.requests ?? 0),
         number.format(tokens),
-        seconds.format(figures.average_seconds ?? 0),
+        seconds.format(figures.average_response_seconds ?? 0),
     );
 }
 
