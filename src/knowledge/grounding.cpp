@@ -1,24 +1,14 @@
 #include "knowledge/grounding.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <unordered_set>
 
+#include "text/endings.hpp"
 #include "text/normalise.hpp"
 #include "text/terms.hpp"
 
 namespace jikji::knowledge {
 namespace {
-
-// Endings and particles that an answer may add to a document's words; the longest first.
-constexpr std::array<std::string_view, 44> kEndings = {
-    "이었습니다", "하였습니다", "했습니다", "됐습니다", "되었습니다", "입니다", "합니다", "됩니다",
-    "습니다",     "니다",       "이에요",   "예요",     "에서는",     "으로는", "까지는", "에게는",
-    "이라고",     "에서",       "에게",     "으로",     "부터",       "까지",   "이다",   "하다",
-    "한다",       "된다",       "해요",     "이며",     "하고",       "이고",   "하는",   "에는",
-    "은",         "는",         "이",       "가",       "을",         "를",     "의",     "에",
-    "로",         "와",         "과",       "도"};
 
 struct Word {
     std::vector<std::string> terms;
@@ -33,18 +23,10 @@ bool is_syllables(std::string_view word) {
     return !word.empty() && static_cast<unsigned char>(word.front()) >= 0xE0;
 }
 
-std::string_view without_ending(std::string_view word) {
-    for (const std::string_view ending : kEndings) {
-        if (word.size() > ending.size() && word.ends_with(ending)) {
-            return word.substr(0, word.size() - ending.size());
-        }
-    }
-    return word;
-}
-
 Word make_word(std::string_view text) {
     Word word;
-    word.terms = text::terms_of(is_syllables(text) ? without_ending(text) : text);
+    if (is_syllables(text)) text.remove_suffix(text::ending_bytes(text));
+    word.terms = text::terms_of(text);
     word.number = !word.terms.empty() && is_number(word.terms.front());
     return word;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/endings.hpp"
 #include "text/normalise.hpp"
 #include "text/terms.hpp"
 
@@ -12,9 +13,9 @@ namespace {
 constexpr std::size_t kTermsMax = 128;  // a question longer than this is a document
 constexpr std::size_t kPhrasesMax = 64;
 
-// The last pair of a word that ends in a particle (휴가+는: 가는) is mostly not a word's own.
-constexpr double kParticleWeight = 0.3;
-constexpr std::string_view kParticles = "은는이가을를의에도로와과나만요까서";
+// Pairs that reach into a particle or a verb's ending (휴가+는: 가는) are mostly not the word's
+// own.
+constexpr double kEndingWeight = 0.2;
 
 struct Found {
     std::string term;
@@ -27,11 +28,6 @@ bool is_syllable_pair(const std::string& term) {
 
 bool is_one_syllable(const std::string& term) {
     return static_cast<unsigned char>(term.front()) >= 0xE0 && text::count_characters(term) == 1;
-}
-
-bool ends_in_particle(const std::string& pair) {
-    const std::string_view last = std::string_view(pair).substr(text::code_point_at(pair, 0).bytes);
-    return kParticles.find(last) != std::string_view::npos;
 }
 
 /// Terms that overlap stand in one run of syllables: [first, last).
@@ -65,14 +61,22 @@ void add_term(QuestionTerms& out, const std::string& term, double weight) {
     out.terms.push_back({term, weight, is_one_syllable(term)});
 }
 
-void add_run(QuestionTerms& out, const std::vector<Found>& found, Run run) {
+/// Where the stem of a run of syllables ends, in bytes of the question.
+std::size_t stem_end(std::string_view question, const std::vector<Found>& found, Run run) {
+    const std::size_t begin = found[run.first].begin, end = found[run.second - 1].end;
+    const std::size_t ending = text::ending_bytes(question.substr(begin, end - begin));
+    // A word of two syllables that seems to end in a particle (휴가) is mostly whole.
+    return run.second - run.first == 1 ? end : end - ending;
+}
+
+void add_run(QuestionTerms& out, std::string_view question, const std::vector<Found>& found,
+             Run run) {
+    const std::size_t stem = stem_end(question, found, run);
     std::vector<std::string> phrase;
     for (std::size_t i = run.first; i < run.second; ++i) {
-        const bool last = i + 1 == run.second && run.second - run.first > 1;
-        const bool particle =
-            last && is_syllable_pair(found[i].term) && ends_in_particle(found[i].term);
-        add_term(out, found[i].term, particle ? kParticleWeight : 1);
-        if (!last && !text::is_stop_term(found[i].term)) phrase.push_back(found[i].term);
+        const bool own = found[i].end <= stem;
+        add_term(out, found[i].term, own ? 1 : kEndingWeight);
+        if (own) phrase.push_back(found[i].term);
     }
     add_phrase(out, std::move(phrase));
 }
@@ -97,7 +101,7 @@ QuestionTerms question_terms(std::string_view question) {
         return found.size() < 4 * kTermsMax;
     });
     QuestionTerms out;
-    for (const Run& run : runs_of(found)) add_run(out, found, run);
+    for (const Run& run : runs_of(found)) add_run(out, question, found, run);
     add_pairs(out, found);
     return out;
 }

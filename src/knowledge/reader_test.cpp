@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "knowledge/document_builder.hpp"
 #include "knowledge/reader_formats.hpp"
+#include "support/temp_folder.hpp"
 #include "text/normalise.hpp"
 
 namespace jikji::knowledge {
@@ -49,31 +50,15 @@ const RejectCase kRejects[] = {
     {"cut PDF", "a.pdf", "%PDF-1.4\n1 0 obj\n<< /Type", "damaged", "손상"},
 };
 
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string pattern = (fs::temp_directory_path() / "jikji-reader-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    ~TemporaryFolder() { fs::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    const fs::path& path() const { return path_; }
-
-private:
-    fs::path path_;
-};
-
 }  // namespace
 
 TEST_SUITE_BEGIN("reader");
 
 TEST_CASE("what cannot be read is rejected in two languages") {
-    const TemporaryFolder folder;
+    const tests::TempFolder folder;
     for (const RejectCase& c : kRejects) {
         CAPTURE(std::string(c.name));
-        const fs::path file = folder.path() / "file";
+        const fs::path file = folder / "file";
         write_file_durably(file, c.bytes);
         try {
             read_document(file, c.filename);
