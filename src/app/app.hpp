@@ -1,0 +1,57 @@
+#pragma once
+// Builds every object of the program in order, and takes them down in the opposite one. The only
+// place that knows all rooms.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace jikji::app {
+
+/// What `jikji serve` can be told. Empty and zero mean: choose for me.
+struct AppOptions {
+    std::string host = "127.0.0.1";
+    int port = 8080;               // 0 = any free one
+    std::filesystem::path data;    // empty = default_data_folder()
+    std::filesystem::path models;  // empty = data/models
+    std::string chat_model;        // empty = the first that is installed, the catalogue's first
+    std::string embedding_model;   // likewise
+    int threads = 0;               // 0 = physical cores
+    int context = 4096;            // tokens of one chat sequence
+    int parallel = 8;              // chat sequences in one batch
+    int gpu_layers = -1;           // -1 = all that fit
+    std::vector<std::string> api_keys;       // empty = no key is asked for (loopback only)
+    std::filesystem::path api_key_file;      // one key a line, # starts a comment
+    std::vector<std::string> allowed_hosts;  // names in Host beside loopback's
+    bool stop_on_signals = true;             // SIGINT and SIGTERM stop it cleanly
+    bool preload = true;                     // load the default models right after listening
+};
+
+/// $XDG_DATA_HOME/jikji, or ~/.local/share/jikji.
+std::filesystem::path default_data_folder();
+
+class App {
+public:
+    /// Takes the lock on the data folder, opens the database, looks at the models. Throws
+    /// Error(kConflict) naming who holds the folder, Error(kInvalidArgument) for an address without
+    /// a key or an unknown model.
+    explicit App(AppOptions options);
+    ~App();
+
+    /// Binds; from here on url() holds and the lock file says it. Throws as http::Server.
+    void listen();
+    std::string url() const;  // "http://127.0.0.1:8080"
+
+    /// Serves until stop(), or a signal. Requires: listen().
+    void run();
+    void stop();  // any thread
+
+    std::string chat_model() const;       // empty if none is installed
+    std::string embedding_model() const;  // likewise
+
+private:
+    struct Rooms;
+    std::unique_ptr<Rooms> rooms_;
+};
+
+}  // namespace jikji::app

@@ -1,0 +1,32 @@
+#pragma once
+// Keeps the engine's list of models equal to the models folder, which `jikji models` may change
+// while the server runs.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "models/store.hpp"
+
+namespace jikji::app {
+
+class ModelFolder {
+public:
+    ModelFolder(std::filesystem::path folder, engine::Engine& engine);
+
+    /// Looks again; does nothing if the folder has not changed since.
+    void refresh();
+
+    /// `wanted`, or if that is empty the first of the catalogue's preference that is installed, or
+    /// any. Empty if there is none of the kind. Throws Error(kModelNotFound) for a wish that is not
+    /// installed.
+    std::string choose(const std::string& wanted, bool embedding) const;
+
+private:
+    models::Store store_;
+    engine::Engine& engine_;
+    std::vector<models::InstalledModel> known_;
+    std::filesystem::file_time_type seen_{};
+};
+
+}  // namespace jikji::app
