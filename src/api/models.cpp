@@ -1,0 +1,57 @@
+// GET /v1/models and /v1/models/{id}: every model that is known, loaded or not.
+#include <fmt/format.h>
+
+#include "api/objects.hpp"
+#include "api/services.hpp"
+#include "base/error.hpp"
+#include "http/router.hpp"
+#include "service/chat.hpp"
+
+namespace jikji::api {
+namespace {
+
+json::object model_json(const engine::ModelStatus& model, std::int64_t created) {
+    json::object extra = {{"loaded", model.loaded},
+                          {"embedding", model.embedding},
+                          {"context", nullptr},
+                          {"dimensions", nullptr}};
+    if (model.context > 0) extra["context"] = model.context;
+    if (model.dimensions > 0) extra["dimensions"] = model.dimensions;
+    return {{"id", model.name},
+            {"object", "model"},
+            {"created", created},
+            {"owned_by", "local"},
+            {"kind", model.embedding ? "embedding" : "chat"},  // an extension, as the next
+            {"jikji", std::move(extra)}};
+}
+
+http::Reply list_models(Services& services, std::int64_t created) {
+    json::array data;
+    for (const auto& model : services.engine.models()) data.push_back(model_json(model, created));
+    return http::json_reply(json::object{{"object", "list"}, {"data", std::move(data)}});
+}
+
+http::Reply get_model(Services& services, std::int64_t created, const std::string& name) {
+    for (const auto& model : services.engine.models()) {
+        if (model.name == name) return http::json_reply(model_json(model, created));
+    }
+    throw Error(
+        ErrorCode::kModelNotFound,
+        fmt::format("there is no model '{}'; GET /v1/models names those there are", name), "model",
+        fmt::format("모델 '{}'이(가) 없습니다. GET /v1/models에 있는 모델이 나옵니다.", name));
+}
+
+}  // namespace
+
+void add_models(http::Router& router, Services& services) {
+    const std::int64_t created = now_seconds();  // a model is offered since the server's start
+    router.add_blocking("GET", "/v1/models", http::Access::kKey, [&services, created](http::Call&) {
+        return list_models(services, created);
+    });
+    router.add_blocking("GET", "/v1/models/{id}", http::Access::kKey,
+                        [&services, created](http::Call& call) {
+                            return get_model(services, created, call.parameter("id"));
+                        });
+}
+
+}  // namespace jikji::api

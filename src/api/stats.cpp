@@ -1,0 +1,83 @@
+// GET /v1/stats (S15), /metrics and /health.
+#include "service/stats.hpp"
+
+#include "api/objects.hpp"
+#include "api/services.hpp"
+#include "http/router.hpp"
+#include "metrics/prometheus.hpp"
+#include "service/chat.hpp"
+#include "service/response_cache.hpp"
+
+namespace jikji::api {
+namespace {
+
+using http::Access;
+using http::Call;
+using http::Reply;
+
+json::array models_json(Services& services) {
+    json::array out;
+    for (const auto& model : services.engine.models()) {
+        out.push_back(json::object{
+            {"id", model.name}, {"embedding", model.embedding}, {"loaded", model.loaded}});
+    }
+    return out;
+}
+
+Reply stats(Services& services) {
+    const service::StatsTotals totals = services.stats.totals();
+    const engine::EngineStats now = services.engine.stats();
+    const json::object cache = {{"entries", services.cache.entries()},
+                                {"bytes", services.cache.bytes()}};
+    return http::json_reply(json::object{{"object", "stats"},
+                                         {"requests", totals.requests},
+                                         {"failed", totals.failed},
+                                         {"cancelled", totals.cancelled},
+                                         {"cache_hits", totals.cache_hits},
+                                         {"prompt_tokens", totals.prompt_tokens},
+                                         {"completion_tokens", totals.completion_tokens},
+                                         {"average_response_seconds", totals.average_seconds()},
+                                         {"tokens_per_second", totals.tokens_per_second()},
+                                         {"waiting", now.waiting},
+                                         {"running", now.running},
+                                         {"cache", cache},
+                                         {"models", models_json(services)}});
+}
+
+// What is a state, and not an event, is read when somebody asks.
+void set_gauges(Services& services) {
+    metrics::Registry& registry = services.registry;
+    const engine::EngineStats now = services.engine.stats();
+    registry.gauge("jikji_requests_waiting", "Requests that wait for the engine").set(now.waiting);
+    registry.gauge("jikji_sequences_running", "Sequences in the batch").set(now.running);
+    registry.gauge("jikji_step_seconds", "Time of the last decode step").set(now.step_ms / 1000);
+    registry.gauge("jikji_cache_entries", "Answers in the response cache")
+        .set(static_cast<double>(services.cache.entries()));
+    registry.gauge("jikji_cache_bytes", "Bytes in the response cache")
+        .set(static_cast<double>(services.cache.bytes()));
+    for (const auto& model : services.engine.models()) {
+        registry.gauge("jikji_model_loaded", "1 if the model is loaded", {{"model", model.name}})
+            .set(model.loaded ? 1 : 0);
+    }
+}
+
+Reply prometheus(Services& services) {
+    set_gauges(services);
+    return http::text_reply(metrics::prometheus_text(services.registry),
+                            metrics::kPrometheusContentType);
+}
+
+}  // namespace
+
+void add_stats(http::Router& router, Services& services) {
+    router.add_blocking("GET", "/v1/stats", Access::kKey,
+                        [&services](Call&) { return stats(services); });
+    router.add_blocking("GET", "/metrics", Access::kKey,
+                        [&services](Call&) { return prometheus(services); });
+    // On the IO thread: a probe must be answered while every worker is busy.
+    router.add_streaming("GET", "/health", Access::kOpen, [](Call&, http::Responder& responder) {
+        return responder.send(http::json_reply(json::object{{"status", "ok"}}));
+    });
+}
+
+}  // namespace jikji::api
