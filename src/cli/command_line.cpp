@@ -1,0 +1,510 @@
+#include "cli/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "app/app.hpp"
+#include "base/log.hpp"
+#include "base/nearest.hpp"
+#include "cli/command_models.hpp"
+#include "cli/commands.hpp"
+#include "cli/say.hpp"
+
+namespace jikji::cli {
+namespace {
+
+/// The tree of commands and the options that they fill. Lives as long as the parsing.
+class CommandLine {
+public:
+    explicit CommandLine(Language language);
+
+    int run(int argc, const char* const* argv);
+
+private:
+    using Action = std::function<int()>;
+
+    std::string t(std::string_view english, std::string_view korean) const {
+        return std::string(say(language_, english, korean));
+    }
+    CLI::App* command(CLI::App& parent, const char* name, std::string_view english,
+                      std::string_view korean, Action action = {});
+    void common_flags(CLI::App& command, CommonOptions& options);
+    void generation_flags(CLI::App& command, GenerationFlags& flags);
+    void prompt_flags(CLI::App& command, PromptFields& fields);
+    void json_flag(CLI::App& command, bool& json);
+
+    void add_serve();
+    void add_serve_limits(CLI::App& serve);
+    void add_chat();
+    void add_ask();
+    void add_ingest();
+    void add_models();
+    void add_models_work(CLI::App& group);
+    void add_prompts();
+    void add_settings();
+    void add_stats_and_eval();
+    void add_batch();
+    void add_doctor_version_help();
+
+    ModelsOptions models_options() const;
+    int show_help(const std::vector<std::string>& names);
+    int refuse(const CLI::ParseError& error);
+    std::string what_was_wrong(const CLI::ParseError& error);
+    std::string unknown_word(const CLI::App& where, const std::string& word) const;
+    CLI::App& deepest();
+
+    Language language_;
+    CLI::App root_;
+    Action action_;
+
+    ServeOptions serve_;
+    std::string log_level_;
+    ChatOptions chat_;
+    AskOptions ask_;
+    IngestOptions ingest_;
+    ModelsOptions models_;
+    CommonOptions models_common_;
+    std::vector<std::string> model_names_;
+    std::string model_name_, model_source_;
+    int model_context_ = 0;
+    bool model_link_ = false;
+    PromptsOptions prompts_;
+    SettingsOptions settings_;
+    StatsOptions stats_;
+    EvalOptions eval_;
+    BatchOptions batch_;
+    DoctorOptions doctor_;
+    std::vector<std::string> help_names_;
+};
+
+CommandLine::CommandLine(Language language)
+    : language_(language),
+      root_(t("Jikji: a complete private AI backend", "직지: 내 컴퓨터에서 다 되는 AI 백엔드"),
+            "jikji") {
+    root_.set_help_flag("-h,--help", t("says what can be typed", "도움말을 보여 줍니다"));
+    root_.set_version_flag("--version", JIKJI_VERSION, t("says the version", "버전을 보여 줍니다"));
+    root_.require_subcommand(0, 1);
+    if (language == Language::kKorean) {
+        for (const auto& [english, korean] :
+             std::initializer_list<std::pair<const char*, const char*>>{{"Usage", "사용법"},
+                                                                        {"OPTIONS", "옵션"},
+                                                                        {"Options", "옵션"},
+                                                                        {"Positionals", "인자"},
+                                                                        {"SUBCOMMAND", "명령"},
+                                                                        {"SUBCOMMANDS", "명령"},
+                                                                        {"Subcommands", "명령"},
+                                                                        {"REQUIRED", "필수"},
+                                                                        {"Env", "환경 변수"}}) {
+            root_.get_formatter()->label(english, korean);
+        }
+    }
+    add_serve();
+    add_chat();
+    add_ask();
+    add_ingest();
+    add_models();
+    add_prompts();
+    add_settings();
+    add_stats_and_eval();
+    add_batch();
+    add_doctor_version_help();
+}
+
+CLI::App* CommandLine::command(CLI::App& parent, const char* name, std::string_view english,
+                               std::string_view korean, Action action) {
+    CLI::App* out = parent.add_subcommand(name, t(english, korean));
+    if (language_ == Language::kKorean) out->group("명령");
+    out->require_subcommand(0, 1);
+    if (action) out->callback([this, action = std::move(action)] { action_ = action; });
+    return out;
+}
+
+void CommandLine::common_flags(CLI::App& command, CommonOptions& options) {
+    options.language = language_;
+    command.add_option("--data", options.data, t("data folder", "데이터 폴더"))
+        ->envname("JIKJI_DATA");
+    command.add_option("--models", options.models, t("models folder", "모델 폴더"))
+        ->envname("JIKJI_MODELS");
+}
+
+void CommandLine::generation_flags(CLI::App& command, GenerationFlags& flags) {
+    command.add_option("--model", flags.model, t("chat model", "대화 모델"))
+        ->envname("JIKJI_MODEL");
+    command.add_option("--template,--prompt", flags.prompt,
+                       t("prompt template, by name or id ('none': not even the active one)",
+                         "프롬프트 템플릿 이름이나 id ('none': 쓰지 않음)"));
+    command
+        .add_option("--var", flags.variables,
+                    t("name=value for the template; may repeat", "템플릿 변수, 이름=값"))
+        ->allow_extra_args(false);
+    command.add_option("--temperature", flags.temperature, "0..2");
+    command.add_option("--top-p", flags.top_p, "0..1");
+    command.add_option("--top-k", flags.top_k, t("0 = off", "0 = 끔"));
+    command.add_option("--min-p", flags.min_p, "0..1");
+    command.add_option("--repeat-penalty", flags.repeat_penalty, t("1 = off", "1 = 끔"));
+    command.add_option("--presence-penalty", flags.presence_penalty, "-2..2");
+    command.add_option("--frequency-penalty", flags.frequency_penalty, "-2..2");
+    command.add_option("--max-tokens", flags.max_tokens, t("longest answer", "가장 긴 답변"));
+    command.add_option("--seed", flags.seed,
+                       t("same seed, same answer", "시드가 같으면 답도 같음"));
+    command.add_option("--stop", flags.stop, t("text to stop before; may repeat", "멈출 글"))
+        ->allow_extra_args(false);
+    command.add_flag("!--no-cache", flags.use_cache, t("make the answer anew", "캐시를 쓰지 않음"));
+}
+
+void CommandLine::json_flag(CLI::App& command, bool& json) {
+    command.add_flag("--json", json, t("as JSON", "JSON으로"));
+}
+
+void CommandLine::add_serve() {
+    CLI::App& serve = *command(root_, "serve", "runs the server", "서버를 실행합니다",
+                               [this] { return cli::serve(serve_); });
+    common_flags(serve, serve_.common);
+    serve
+        .add_option(
+            "--host", serve_.host,
+            t("address; any but loopback needs a key", "주소. 루프백이 아니면 키가 필요합니다"))
+        ->envname("JIKJI_HOST")
+        ->capture_default_str();
+    serve.add_option("--port", serve_.port, t("port; 0 = any free one", "포트. 0 = 빈 포트"))
+        ->envname("JIKJI_PORT")
+        ->check(CLI::Range(0, 65535))
+        ->capture_default_str();
+    serve.add_option("--chat-model", serve_.chat_model, t("default chat model", "기본 대화 모델"))
+        ->envname("JIKJI_CHAT_MODEL");
+    serve
+        .add_option("--embedding-model", serve_.embedding_model,
+                    t("default embedding model", "기본 임베딩 모델"))
+        ->envname("JIKJI_EMBEDDING_MODEL");
+    serve
+        .add_option("--api-key", serve_.api_keys,
+                    t("a key that clients must send; may repeat", "클라이언트가 보내야 하는 키"))
+        ->allow_extra_args(false)
+        ->envname("JIKJI_API_KEY");
+    serve
+        .add_option("--api-key-file", serve_.api_key_file,
+                    t("file of keys, one a line", "키 파일, 한 줄에 하나"))
+        ->envname("JIKJI_API_KEY_FILE");
+    serve
+        .add_option("--allowed-host", serve_.allowed_hosts,
+                    t("a name in Host beside loopback's; may repeat", "허용할 Host 이름"))
+        ->allow_extra_args(false)
+        ->envname("JIKJI_ALLOWED_HOST");
+    add_serve_limits(serve);
+}
+
+void CommandLine::add_serve_limits(CLI::App& serve) {
+    serve.add_option("--threads", serve_.threads, t("0 = physical cores", "0 = 물리 코어 수"))
+        ->envname("JIKJI_THREADS")
+        ->check(CLI::Range(0, 1024));
+    serve.add_option("--context", serve_.context, t("tokens of one chat", "대화 하나의 토큰 수"))
+        ->envname("JIKJI_CONTEXT")
+        ->check(CLI::Range(64, 1'048'576))
+        ->capture_default_str();
+    serve.add_option("--parallel", serve_.parallel, t("chats at once", "동시에 처리할 대화 수"))
+        ->envname("JIKJI_PARALLEL")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    serve.add_option("--gpu-layers", serve_.gpu_layers, t("-1 = all that fit", "-1 = 되는 만큼"))
+        ->envname("JIKJI_GPU_LAYERS")
+        ->check(CLI::Range(-1, 10'000));
+    serve.add_option("--log-level", log_level_, "debug, info, warn, error, off")
+        ->envname("JIKJI_LOG_LEVEL");
+}
+
+void CommandLine::add_chat() {
+    CLI::App& chat = *command(root_, "chat", "talks with the model", "모델과 대화합니다",
+                              [this] { return cli::chat(chat_); });
+    chat.add_option("message", chat_.message,
+                    t("what to say; none: a conversation", "할 말. 없으면 대화를 시작합니다"));
+    common_flags(chat, chat_.common);
+    generation_flags(chat, chat_.generation);
+    chat.add_option("--api-key", chat_.common.api_key)->envname("JIKJI_API_KEY");
+}
+
+void CommandLine::add_ask() {
+    CLI::App& ask =
+        *command(root_, "ask", "answers from the documents, with sources",
+                 "문서에서 답을 찾고 출처를 보여 줍니다", [this] { return cli::ask(ask_); });
+    ask.add_option("question", ask_.question, t("the question", "질문"))->required();
+    ask.add_option("--collection", ask_.collection, t("collection of documents", "문서 모음"))
+        ->capture_default_str();
+    common_flags(ask, ask_.common);
+    generation_flags(ask, ask_.generation);
+    ask.add_option("--api-key", ask_.common.api_key)->envname("JIKJI_API_KEY");
+    json_flag(ask, ask_.json);
+}
+
+void CommandLine::add_ingest() {
+    CLI::App& ingest = *command(root_, "ingest", "takes documents in", "문서를 넣습니다",
+                                [this] { return cli::ingest(ingest_); });
+    ingest.add_option("path", ingest_.paths, t("files and folders", "파일과 폴더"))->required();
+    ingest
+        .add_option("--collection", ingest_.collection, t("collection of documents", "문서 모음"))
+        ->capture_default_str();
+    common_flags(ingest, ingest_.common);
+    ingest.add_option("--api-key", ingest_.common.api_key)->envname("JIKJI_API_KEY");
+}
+
+ModelsOptions CommandLine::models_options() const {
+    ModelsOptions out = models_;
+    out.language = language_;
+    const auto data =
+        models_common_.data.empty() ? app::default_data_folder() : models_common_.data;
+    out.folder = models_common_.models.empty() ? data / "models" : models_common_.models;
+    return out;
+}
+
+void CommandLine::add_models() {
+    CLI::App& group = *command(root_, "models", "the models on this machine", "모델을 관리합니다");
+    const auto add = [this, &group](const char* name, std::string_view english,
+                                    std::string_view korean, Action action) -> CLI::App& {
+        CLI::App& made = *command(group, name, english, korean, std::move(action));
+        common_flags(made, models_common_);
+        made.add_flag("--quiet", models_.quiet, t("no progress", "진행 표시 없음"));
+        json_flag(made, models_.json);
+        return made;
+    };
+    add("list", "what is here, and what can be had", "있는 모델과 받을 수 있는 모델",
+        [this] { return models_list(models_options()); });
+    CLI::App& show =
+        add("show", "one model: size, memory, whether it fits", "모델 하나: 크기, 메모리, 맞는지",
+            [this] { return models_show(models_options(), model_name_, model_context_); });
+    show.add_option("model", model_name_, t("name or .gguf file", "이름이나 .gguf 파일"))
+        ->required();
+    show.add_option("--context", model_context_, t("tokens", "토큰 수"))
+        ->check(CLI::Range(0, 1 << 20));
+    CLI::App& put = add("add", "takes in a GGUF file", "GGUF 파일을 넣습니다", [this] {
+        return models_add(models_options(), model_source_, model_name_, model_link_);
+    });
+    put.add_option("file", model_source_, t("a .gguf file", ".gguf 파일"))->required();
+    put.add_option("--name", model_name_, t("its name here", "여기서 쓸 이름"));
+    put.add_flag("--link", model_link_, t("a link instead of a copy", "복사하지 않고 링크"));
+    CLI::App& import =
+        add("import", "takes in a Hugging Face folder", "Hugging Face 폴더를 넣습니다",
+            [this] { return models_import(models_options(), model_source_, model_name_); });
+    import.add_option("folder", model_source_, t("the folder", "폴더"))->required();
+    import.add_option("--name", model_name_, t("its name here", "여기서 쓸 이름"));
+    for (CLI::App* named : {&add("pull", "fetches models by name", "이름으로 모델을 받습니다",
+                                 [this] { return models_pull(models_options(), model_names_); }),
+                            &add("rm", "removes models", "모델을 지웁니다",
+                                 [this] { return models_rm(models_options(), model_names_); })}) {
+        named->add_option("name", model_names_, t("names", "이름"))->required();
+    }
+}
+
+void CommandLine::prompt_flags(CLI::App& command, PromptFields& fields) {
+    command.add_option("--system", fields.system_prompt, t("system prompt", "시스템 프롬프트"));
+    command.add_option("--user-template", fields.user_template,
+                       t("may hold {system}, {user} and other variables",
+                         "{system}, {user}와 다른 변수를 쓸 수 있습니다"));
+    command.add_option("--assistant-template", fields.assistant_template);
+    command.add_option(
+        "--example", fields.examples,
+        t("what a user says and what is answered; may repeat", "사용자 말과 답변, 두 값"));
+    command.add_flag_callback(
+        "--active", [&fields] { fields.active = true; },
+        t("use it unless another is asked for", "기본으로 씁니다"));
+    command.add_flag_callback("--inactive", [&fields] { fields.active = false; });
+}
+
+void CommandLine::add_prompts() {
+    CLI::App& group =
+        *command(root_, "prompts", "prompt templates", "프롬프트 템플릿을 관리합니다");
+    const auto add = [this, &group](const char* name, std::string_view english,
+                                    std::string_view korean, int (*work)(const PromptsOptions&),
+                                    bool named) -> CLI::App& {
+        CLI::App& made =
+            *command(group, name, english, korean, [this, work] { return work(prompts_); });
+        if (named)
+            made.add_option("name", prompts_.name, t("name or id", "이름이나 id"))->required();
+        common_flags(made, prompts_.common);
+        made.add_option("--api-key", prompts_.common.api_key)->envname("JIKJI_API_KEY");
+        json_flag(made, prompts_.json);
+        return made;
+    };
+    add("list", "all of them; * is active", "목록. *는 사용 중", prompts_list, false);
+    add("show", "one of them", "하나 보기", prompts_show, true);
+    prompt_flags(add("create", "makes one", "만들기", prompts_create, true), prompts_.fields);
+    CLI::App& edit = add("edit", "changes what is given", "준 것만 고치기", prompts_edit, true);
+    prompt_flags(edit, prompts_.fields);
+    edit.add_option("--name", prompts_.fields.name, t("a new name", "새 이름"));
+    edit.add_flag("--no-examples", prompts_.fields.no_examples,
+                  t("takes all examples away", "예시를 모두 뺍니다"));
+    add("delete", "removes one", "지우기", prompts_delete, true);
+}
+
+void CommandLine::add_settings() {
+    CLI::App& group = *command(root_, "settings", "generation settings", "생성 설정");
+    CLI::App& show =
+        *command(group, "show", "shows them", "보기", [this] { return settings_show(settings_); });
+    CLI::App& set = *command(group, "set", "changes them", "바꾸기",
+                             [this] { return settings_set(settings_); });
+    set.add_option("settings", settings_.assignments,
+                   t("KEY=VALUE, such as temperature=0.5", "이름=값, 예: temperature=0.5"))
+        ->required();
+    for (CLI::App* one : {&show, &set}) {
+        common_flags(*one, settings_.common);
+        one->add_option("--api-key", settings_.common.api_key)->envname("JIKJI_API_KEY");
+        json_flag(*one, settings_.json);
+    }
+}
+
+void CommandLine::add_stats_and_eval() {
+    CLI::App& stats = *command(root_, "stats", "requests, tokens, times", "요청 수, 토큰 수, 시간",
+                               [this] { return cli::stats(stats_); });
+    common_flags(stats, stats_.common);
+    stats.add_option("--api-key", stats_.common.api_key)->envname("JIKJI_API_KEY");
+    json_flag(stats, stats_.json);
+    CLI::App& group = *command(root_, "eval", "how good answers are", "답변의 품질");
+    CLI::App& answer =
+        *command(group, "answer", "length, code, politeness, relevance",
+                 "길이, 코드, 공손함, 관련도", [this] { return eval_answer(eval_); });
+    answer.add_option("--response", eval_.response, t("the answer", "답변"))->required();
+    answer.add_option("--expected", eval_.expected, t("what it should have been", "기대한 답변"));
+    common_flags(answer, eval_.common);
+    answer.add_option("--api-key", eval_.common.api_key)->envname("JIKJI_API_KEY");
+    json_flag(answer, eval_.json);
+}
+
+void CommandLine::add_batch() {
+    CLI::App& batch =
+        *command(root_, "batch", "many requests at once, from a JSONL file",
+                 "JSONL 파일의 요청을 한꺼번에 처리합니다", [this] { return cli::batch(batch_); });
+    batch.add_option("file", batch_.input, t("one request a line", "한 줄에 요청 하나"))
+        ->required();
+    batch.add_option(
+        "--out", batch_.output,
+        t("where the answers go; none: standard output", "답변 파일. 없으면 표준 출력"));
+    batch.add_option("--in-flight", batch_.in_flight, t("requests at once", "동시 요청 수"))
+        ->check(CLI::Range(1, 64))
+        ->capture_default_str();
+    common_flags(batch, batch_.common);
+    generation_flags(batch, batch_.generation);
+    batch.add_option("--api-key", batch_.common.api_key)->envname("JIKJI_API_KEY");
+}
+
+void CommandLine::add_doctor_version_help() {
+    CLI::App& doctor =
+        *command(root_, "doctor", "what this machine has, and what is missing",
+                 "이 컴퓨터에 있는 것과 없는 것", [this] { return cli::doctor(doctor_); });
+    common_flags(doctor, doctor_.common);
+    doctor.add_option("--port", doctor_.port)
+        ->envname("JIKJI_PORT")
+        ->check(CLI::Range(1, 65535))
+        ->capture_default_str();
+    command(root_, "version", "says the version", "버전을 보여 줍니다", [] {
+        print(fmt::format("jikji {} ({})\n", JIKJI_VERSION, JIKJI_BACKENDS));
+        return kDone;
+    });
+    CLI::App& help = *command(root_, "help", "help for a command", "명령의 도움말",
+                              [this] { return show_help(help_names_); });
+    help.add_option("command", help_names_, t("such as: prompts edit", "예: prompts edit"));
+}
+
+int CommandLine::show_help(const std::vector<std::string>& names) {
+    CLI::App* at = &root_;
+    for (const std::string& name : names) {
+        const auto found =
+            at->get_subcommands([&name](const CLI::App* one) { return one->check_name(name); });
+        if (found.empty()) {
+            tell(unknown_word(*at, name));
+            return kUsage;
+        }
+        at = found.front();
+    }
+    print(at->help());
+    return kDone;
+}
+
+CLI::App& CommandLine::deepest() {
+    CLI::App* at = &root_;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    return *at;
+}
+
+std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
+    std::vector<std::string> known;
+    const bool flag = word.starts_with("-");
+    const std::string name = word.substr(0, flag ? word.find('=') : word.size());
+    if (flag) {
+        for (const CLI::Option* option : where.get_options()) {
+            for (const std::string& one : option->get_lnames()) known.push_back("--" + one);
+        }
+    } else {
+        for (const CLI::App* one : where.get_subcommands([](const CLI::App*) { return true; })) {
+            known.push_back(one->get_name());
+        }
+        if (known.empty()) {
+            return fmt::format(
+                fmt::runtime(t("'{}' is too much here; put text with spaces in quotes",
+                               "'{}'은(는) 남는 인자입니다. 띄어쓰기가 있는 글은 "
+                               "따옴표로 묶으세요.")),
+                name);
+        }
+    }
+    const std::string meant = nearest(name, known);
+    const std::string what = flag ? t("there is no option", "없는 옵션입니다:")
+                                  : t("there is no command", "없는 명령입니다:");
+    if (meant.empty()) return fmt::format("{} '{}'", what, name);
+    return fmt::format(
+        fmt::runtime(t("{} '{}'; did you mean '{}'?", "{} '{}'. '{}'을(를) 찾으셨나요?")), what,
+        name, meant);
+}
+
+std::string CommandLine::what_was_wrong(const CLI::ParseError& error) {
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+        const std::vector<std::string> extra = root_.remaining(true);
+        if (!extra.empty()) return unknown_word(deepest(), extra.front());
+    }
+    const std::string detail = error.what();
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+        return t(detail, "빠진 것이 있습니다: " + detail.substr(0, detail.find(' ')));
+    }
+    return t(detail, "명령을 이해하지 못했습니다: " + detail);
+}
+
+int CommandLine::refuse(const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return root_.exit(error);  // --help, --version
+    tell(fmt::format("jikji: {}", what_was_wrong(error)));
+    std::string path;
+    for (const CLI::App* at = &deepest(); at->get_parent() != nullptr; at = at->get_parent()) {
+        path = at->get_name() + " " + path;
+    }
+    tell(fmt::format("{}: jikji {}--help", t("see", "도움말"), path));
+    return kUsage;
+}
+
+int CommandLine::run(int argc, const char* const* argv) {
+    try {
+        root_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return refuse(error);
+    }
+    if (!action_) {
+        tell(deepest().help());
+        return kUsage;
+    }
+    // Standard error belongs to what a command tells people; a server's belongs to its log.
+    const bool server = root_.got_subcommand("serve");
+    set_log_level(log_level_.empty() ? (server ? LogLevel::kInfo : LogLevel::kError)
+                                     : log_level_from(log_level_));
+    return action_();
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+    const Language language = language_of_environment();
+    try {
+        return CommandLine(language).run(argc, argv);
+    } catch (const std::exception& cause) {
+        tell_error(language, cause);
+        return kFailed;
+    }
+}
+
+}  // namespace jikji::cli

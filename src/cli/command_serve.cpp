@@ -1,0 +1,57 @@
+// jikji serve: the server in the foreground, until Ctrl-C.
+#include "app/app.hpp"
+#include "cli/command_line.hpp"
+#include "cli/commands.hpp"
+#include "cli/say.hpp"
+
+namespace jikji::cli {
+namespace {
+
+app::AppOptions app_options(const ServeOptions& options) {
+    app::AppOptions out;
+    out.host = options.host;
+    out.port = options.port;
+    out.data = options.common.data;
+    out.models = options.common.models;
+    out.chat_model = options.chat_model;
+    out.embedding_model = options.embedding_model;
+    out.threads = options.threads;
+    out.context = options.context;
+    out.parallel = options.parallel;
+    out.gpu_layers = options.gpu_layers;
+    out.api_keys = options.api_keys;
+    out.api_key_file = options.api_key_file;
+    out.allowed_hosts = options.allowed_hosts;
+    return out;
+}
+
+void tell_models(const app::App& app, Language language) {
+    const auto name = [language](const std::string& model) {
+        return model.empty() ? std::string(say(language, "none", "없음")) : model;
+    };
+    print(fmt::format("  {}: {}\n  {}: {}\n", say(language, "chat model", "대화 모델"),
+                      name(app.chat_model()), say(language, "embedding model", "임베딩 모델"),
+                      name(app.embedding_model())));
+    if (!app.chat_model().empty() && !app.embedding_model().empty()) return;
+    tell(language,
+         "  get models with: jikji models pull smollm2-135m-instruct multilingual-e5-small",
+         "  모델 받기: jikji models pull smollm2-135m-instruct multilingual-e5-small");
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+    const Language language = options.common.language;
+    app::App app(app_options(options));
+    app.listen();
+    print(fmt::format("{} {}\n", say(language, "jikji listens on", "직지 서버 주소:"), app.url()));
+    print(fmt::format("  {}: {}/v1\n", say(language, "OpenAI base_url", "OpenAI base_url"),
+                      app.url()));
+    tell_models(app, language);
+    print(fmt::format("{}\n", say(language, "Ctrl-C stops it.", "Ctrl-C를 누르면 멈춥니다.")));
+    app.run();
+    print(fmt::format("{}\n", say(language, "jikji stopped.", "직지 서버가 멈췄습니다.")));
+    return kDone;
+}
+
+}  // namespace jikji::cli

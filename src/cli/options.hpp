@@ -1,0 +1,114 @@
+#pragma once
+// What each command can be told: filled by command_line.cpp, read by the commands.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/language.hpp"
+
+namespace jikji::cli {
+
+/// Of every command that talks to a server.
+struct CommonOptions {
+    std::filesystem::path data;    // empty = app::default_data_folder()
+    std::filesystem::path models;  // empty = data/models
+    std::string api_key;           // sent to the server that holds the data folder
+    Language language = Language::kEnglish;
+};
+
+/// Nothing where the user was silent; then the settings of the server hold (S2, S9).
+struct GenerationFlags {
+    std::string model;
+    std::optional<double> temperature, top_p, min_p, repeat_penalty;
+    std::optional<double> presence_penalty, frequency_penalty;
+    std::optional<std::int64_t> top_k, max_tokens, seed;
+    std::vector<std::string> stop;
+    std::string prompt;                  // a prompt template's name or id
+    std::vector<std::string> variables;  // name=value, for the template
+    bool use_cache = true;
+};
+
+struct ServeOptions {
+    CommonOptions common;
+    std::string host = "127.0.0.1";
+    int port = 8080;
+    std::string chat_model;
+    std::string embedding_model;
+    int threads = 0;
+    int context = 4096;
+    int parallel = 8;
+    int gpu_layers = -1;
+    std::vector<std::string> api_keys;
+    std::filesystem::path api_key_file;
+    std::vector<std::string> allowed_hosts;
+};
+
+struct ChatOptions {
+    CommonOptions common;
+    GenerationFlags generation;
+    std::string message;  // empty = a conversation, or standard input if it is no terminal
+};
+
+struct AskOptions {
+    CommonOptions common;
+    GenerationFlags generation;
+    std::string question;
+    std::string collection = "documents";  // S7
+    bool json = false;                     // the server's answer as it came
+};
+
+struct IngestOptions {
+    CommonOptions common;
+    std::vector<std::filesystem::path> paths;
+    std::string collection = "documents";
+};
+
+struct PromptFields {
+    std::optional<std::string> name, system_prompt, user_template, assistant_template;
+    std::optional<bool> active;
+    std::vector<std::pair<std::string, std::string>> examples;  // user, assistant
+    bool no_examples = false;                                   // edit: take all away
+};
+
+struct PromptsOptions {
+    CommonOptions common;
+    std::string name;  // or id
+    PromptFields fields;
+    bool json = false;
+};
+
+struct SettingsOptions {
+    CommonOptions common;
+    std::vector<std::string> assignments;  // key=value
+    bool json = false;
+};
+
+struct StatsOptions {
+    CommonOptions common;
+    bool json = false;
+};
+
+struct EvalOptions {
+    CommonOptions common;
+    std::string response;
+    std::optional<std::string> expected;
+    bool json = false;
+};
+
+struct BatchOptions {
+    CommonOptions common;
+    GenerationFlags generation;
+    std::filesystem::path input;
+    std::filesystem::path output;  // empty = standard output
+    int in_flight = 8;
+};
+
+struct DoctorOptions {
+    CommonOptions common;
+    int port = 8080;
+};
+
+}  // namespace jikji::cli
