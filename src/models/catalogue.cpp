@@ -55,7 +55,7 @@ CatalogueEntry minilm() {
             .about = "Embedding model for English",
             .about_korean = "영어 임베딩 모델",
             .gguf_bytes = 46'223'392,
-            .gguf_sha256 = "6a6b669554048db1b450164dd105e10ad9f8216b990ec5468da19fa3acb74a60",
+            .gguf_sha256 = "6dd986b6100c693bc0956ab15d0a4a7b65140c1e73c00e5b88c8d2a7ca6654ba",
             .query_prefix = {},
             .passage_prefix = {},
             .recipe = Recipe::kHuggingFaceZip,

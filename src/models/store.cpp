@@ -115,6 +115,28 @@ FolderLock lock_or_refuse(const fs::path& folder) {
                             fmt::join(known, ", ")));
 }
 
+struct Hint {
+    std::string english, korean;
+};
+
+// What to do about a name that is not installed: fetch it, or the nearest name that there is.
+Hint hint_for(std::string_view name, std::vector<std::string> installed) {
+    const std::size_t here = installed.size();
+    std::vector<std::string>& known = installed;
+    for (const CatalogueEntry& entry : catalogue()) known.push_back(entry.name);
+    const auto meant = std::find(known.begin(), known.end(), nearest(name, known));
+    if (find_in_catalogue(name) != nullptr) {
+        return {fmt::format(" Fetch it with: jikji models pull {}", name),
+                fmt::format(" 받으려면: jikji models pull {}", name)};
+    }
+    if (meant == known.end()) return {" See: jikji models list", " 목록 보기: jikji models list"};
+    if (static_cast<std::size_t>(meant - known.begin()) < here) {
+        return {fmt::format(" Did you mean {}?", *meant), fmt::format(" 혹시 {}인가요?", *meant)};
+    }
+    return {fmt::format(" Did you mean {0}? Fetch it with: jikji models pull {0}", *meant),
+            fmt::format(" 혹시 {0}인가요? 받으려면: jikji models pull {0}", *meant)};
+}
+
 }  // namespace
 
 void check_model_name(std::string_view name) {
@@ -176,19 +198,11 @@ InstalledModel Store::find(std::string_view name) const {
     if (name.find('/') == std::string_view::npos && has(name)) {
         static_cast<void>(read_model(path_of(name), std::string(name)));  // throws what is wrong
     }
-    const std::string near = nearest(name, known);
-    std::string hint = near.empty() ? "" : fmt::format(" Did you mean {}?", near);
-    std::string hint_korean = near.empty() ? "" : fmt::format(" 혹시 {}인가요?", near);
-    if (find_in_catalogue(name) != nullptr) {
-        hint = fmt::format(" Fetch it with: jikji models pull {}", name);
-        hint_korean = fmt::format(" 받으려면: jikji models pull {}", name);
-    } else if (near.empty()) {
-        hint = " See: jikji models list";
-        hint_korean = " 목록 보기: jikji models list";
-    }
+    const Hint hint = hint_for(name, known);
     throw Error(ErrorCode::kModelNotFound,
-                fmt::format("the model {} is not installed.{}", printable(name), hint), "model",
-                fmt::format("{} 모델이 설치되어 있지 않습니다.{}", printable(name), hint_korean));
+                fmt::format("the model {} is not installed.{}", printable(name), hint.english),
+                "model",
+                fmt::format("{} 모델이 설치되어 있지 않습니다.{}", printable(name), hint.korean));
 }
 
 void Store::refuse_taken(std::string_view name) const {
