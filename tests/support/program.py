@@ -79,7 +79,7 @@ class Server:
                                             stderr=log, env=self.env)
         end = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < end:
-            found = re.search(r"listening on (http://\S+)", self.output)
+            found = re.search(r"(?:listens on|주소:) (http://\S+)", self.output)
             if found:
                 self.url = found.group(1).rstrip("/")
                 return self
