@@ -4,11 +4,14 @@
 #include "service/collections.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -16,6 +19,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "storage/chunks_table.hpp"
 #include "storage/collection_files_table.hpp"
 #include "storage/database.hpp"
 #include "support/temp_folder.hpp"
@@ -249,6 +253,56 @@ TEST_CASE("a stop in the middle leaves nothing half visible, and the next start 
     House house(folder.path(), model);
     CHECK(house.wait(id, file).status == "completed");
     CHECK(house.find(id, "정책") == Names{"a.txt"});
+}
+
+TEST_CASE("kill -9 while taking in: every acknowledged file is whole in the end") {
+    const tests::TempFolder folder;
+    FakeModel model;
+    std::string id;
+    {
+        House house(folder.path(), model);
+        id = house.collections->create("c", {}).id;
+    }
+    std::vector<std::string> acknowledged;
+    for (int round = 0; round < 5; ++round) {
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            House house(folder.path(), model);
+            for (int i = 0;; ++i) {
+                const std::string name = std::to_string(round) + "-" + std::to_string(i) + ".md";
+                const std::string file = house.upload(name, "# 하나\n\n첫째 글\n\n# 둘\n\n둘째 글");
+                house.attach(id, file);
+                if (::write(ends[1], file.data(), file.size()) < 0) ::_exit(1);
+            }
+        }
+        ::close(ends[1]);
+        std::string file(make_id("file-").size(), ' ');
+        for (int acks = 0; acks < 4 + 2 * round; ++acks) {
+            const auto size = static_cast<ssize_t>(file.size());
+            REQUIRE(::read(ends[0], file.data(), file.size()) == size);
+            acknowledged.push_back(file);
+        }
+        ::kill(child, SIGKILL);
+        ::close(ends[0]);
+        ::waitpid(child, nullptr, 0);
+        House house(folder.path(), model);
+        for (const std::string& each : acknowledged) {
+            const CollectionFile done = house.wait(id, each);
+            CHECK(done.status == "completed");
+            CHECK(done.chunks == 2);
+        }
+        const Collection now = house.collections->get(id);
+        CHECK(now.files.failed == 0);
+        CHECK(now.files.total >= static_cast<int>(acknowledged.size()));
+        house.database.write([&](storage::Connection& c) {
+            const auto all = storage::ChunksTable(c).count(id);
+            CHECK(all % 2 == 0);
+            c.run("INSERT INTO chunks_fts (chunks_fts, rank) VALUES ('integrity-check', 1);");
+        });
+    }
 }
 
 TEST_CASE("a file that ended the program three times is left out, and the rest go on") {

@@ -213,6 +213,17 @@ FileObject Files::get(const std::string& id) const {
     return object_of(*row);
 }
 
+std::optional<FileObject> Files::find_same(const fs::path& path,
+                                           const std::string& filename) const {
+    const Digest digest = digest_of(path);
+    std::optional<storage::FileRow> row;
+    database_.read([&](Connection& connection) {
+        row = storage::FilesTable(connection).find(digest.sha256, filename);
+    });
+    if (!row) return std::nullopt;
+    return object_of(*row);
+}
+
 Listed<FileObject> Files::list(const Page& page, const std::string& purpose) const {
     if (page.limit < 1 || page.limit > kPageMax) {
         throw Error(

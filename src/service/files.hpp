@@ -49,6 +49,10 @@ public:
     FileObject add(const std::filesystem::path& path, const std::string& filename,
                    const std::string& purpose);
     FileObject get(const std::string& id) const;  // Error(kNotFound)
+    /// The file of that name that has the same bytes as the one at `path`: what `ingest` need not
+    /// take in twice.
+    std::optional<FileObject> find_same(const std::filesystem::path& path,
+                                        const std::string& filename) const;
     Listed<FileObject> list(const Page& page, const std::string& purpose = {}) const;
     void remove(const std::string& id);  // out of every vector store as well
     std::filesystem::path path_of(const std::string& id) const;

