@@ -42,8 +42,9 @@ TEST_CASE("paths and objects on the wire") {
     flags.use_cache = false;
     json::object body;
     put_generation(body, {{"top_k", 40}, {"openai_routes", true}}, flags);
-    CHECK(json::serialize(body) ==
-          R"({"prompt":{"id":"teacher","variables":{"tone":"a=b"}},"use_cache":false,"top_k":40})");
+    CHECK(
+        json::serialize(body) ==
+        R"({"model":"","prompt":{"id":"teacher","variables":{"tone":"a=b"}},"use_cache":false,"top_k":40})");
     flags.variables = {"tone"};
     CHECK_THROWS_AS(put_flags(body, flags), Error);
 }

@@ -88,7 +88,7 @@ private:
         attach(id, path, sha256);
         const int chunks = wait_until_indexed(id, bytes, progress);
         progress.finish(
-            fmt::format(fmt::runtime(say(language_, "{} passages", "{}개 구절")), chunks));
+            fmt::format(fmt::runtime(say(language_, "passages: {}", "구절 {}개")), chunks));
         const auto old = known_.by_path.find(path);
         if (old != known_.by_path.end()) {  // the file has changed: its old text must go
             client_.request("DELETE", files_path() + "/" + percent_encoded(old->second));

@@ -55,6 +55,7 @@ private:
     std::string what_was_wrong(const CLI::ParseError& error);
     std::string unknown_word(const CLI::App& where, const std::string& word) const;
     CLI::App& deepest();
+    static std::string help_of(const CLI::App& command);
 
     Language language_;
     CLI::App root_;
@@ -416,7 +417,7 @@ int CommandLine::show_help(const std::vector<std::string>& names) {
         }
         at = found.front();
     }
-    print(at->help());
+    print(help_of(*at));
     return kDone;
 }
 
@@ -424,6 +425,15 @@ CLI::App& CommandLine::deepest() {
     CLI::App* at = &root_;
     while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
     return *at;
+}
+
+/// CLI11 leaves the way to a subcommand out of its usage line unless it is told.
+std::string CommandLine::help_of(const CLI::App& command) {
+    std::string way;
+    for (const CLI::App* at = command.get_parent(); at != nullptr; at = at->get_parent()) {
+        way = at->get_name() + (way.empty() ? "" : " ") + way;
+    }
+    return command.help(way);
 }
 
 std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
@@ -485,7 +495,7 @@ int CommandLine::run(int argc, const char* const* argv) {
         return refuse(error);
     }
     if (!action_) {
-        tell(deepest().help());
+        tell(help_of(deepest()));
         return kUsage;
     }
     // Standard error belongs to what a command tells people; a server's belongs to its log.

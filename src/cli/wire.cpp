@@ -161,6 +161,7 @@ void put_flags(json::object& body, const GenerationFlags& flags) {
 
 void put_generation(json::object& body, const json::object& settings,
                     const GenerationFlags& flags) {
+    body["model"] = "";  // the server's default
     put_flags(body, flags);
     for (const char* name :
          {"max_tokens", "temperature", "top_p", "top_k", "repeat_penalty", "stop"}) {

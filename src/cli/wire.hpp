@@ -33,8 +33,8 @@ std::vector<json::object> all_items(http::Client& client, const std::string& pat
 /// The id of the vector store with that name; empty if there is none.
 std::string find_collection(http::Client& client, const std::string& name);
 
-/// The sampling fields of S2 from the server's settings, then what the flags say. Fields that are
-/// in `body` already stay.
+/// What the flags say; where they are silent, the server's settings of S2, and an empty model,
+/// which is its default chat model.
 void put_generation(json::object& body, const json::object& settings, const GenerationFlags& flags);
 /// Only what the flags say: model, sampling, prompt, use_cache.
 void put_flags(json::object& body, const GenerationFlags& flags);
