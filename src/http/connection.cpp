@@ -103,7 +103,7 @@ net::awaitable<bool> Connection::serve_one(bool first) {
     match_ = {};
     sent_ = Sent::kNothing;
     handled_ = false;
-    keep_alive_ = !shared_.stopping;
+    keep_alive_ = false;  // until a head was understood
     const ServerLimits& limits = shared_.options.limits;
     std::optional<Reply> refusal;
     try {
@@ -125,7 +125,7 @@ net::awaitable<bool> Connection::serve_one(bool first) {
         co_await send(*std::move(refusal));
     }
     finished();
-    co_return keep_alive_ && !broken_ && !cut_;
+    co_return keep_alive_ && !shared_.stopping && !broken_ && !cut_;
 }
 
 /// Everything that is asked of a request before its handler runs, cheapest first: what is refused
@@ -138,11 +138,11 @@ net::awaitable<void> Connection::receive() {
     call_.headers = head.headers;
     call_.language = language_of_header(head.header("accept-language"));
     chunked_ = head.version >= 11;
-    keep_alive_ = keep_alive_ && head.keep_alive;
+    keep_alive_ = head.keep_alive && !shared_.stopping;
     admit();
-    if (!match_.route) co_return;  // OPTIONS
     if (head.has_body() && head.expects_continue) co_await write(kContinue);
-    if (const auto* upload = std::get_if<UploadRoute>(&match_.route->handler)) {
+    const auto* upload = match_.route ? std::get_if<UploadRoute>(&match_.route->handler) : nullptr;
+    if (upload) {
         co_await receive_form(*upload);
     } else {
         co_await receive_body();
@@ -270,8 +270,7 @@ net::awaitable<void> Connection::handle() {
     try {
         co_await dispatch();
     } catch (const std::exception& error) {
-        const bool nobody = broken_ || cut_ || call_.left->load();
-        if (!nobody) failure = error_reply(error, call_.request_id, call_.language);
+        if (!broken_ && !cut_) failure = error_reply(error, call_.request_id, call_.language);
     }
     if (failure) {
         try {
@@ -295,13 +294,22 @@ net::awaitable<void> Connection::fail_late(const Reply& failure) {
 }
 
 /// Ends when the client leaves, which cancels the handler beside it. It returns and does not
-/// throw: with ||, an exception would wait for the handler.
+/// throw: with ||, an exception would wait for the handler. A client that only ended its own side
+/// looks the same as one that left: a stream ends, other answers are still tried.
 net::awaitable<void> Connection::watch() {
-    co_await reader_.read_ahead();
-    if (!handled_) {
-        call_.left->store(true);
-        broken_ = true;
+    const boost::system::error_code error = co_await reader_.read_ahead();
+    if (handled_) co_return;
+    call_.left->store(true);
+    keep_alive_ = false;
+    const bool stream =
+        match_.route && std::holds_alternative<StreamingHandler>(match_.route->handler);
+    if (error == net::error::eof && !stream) {
+        boost::system::error_code ignored;
+        net::steady_timer never(socket_.get_executor(), Clock::time_point::max());
+        co_await never.async_wait(net::redirect_error(net::use_awaitable, ignored));
+        co_return;
     }
+    broken_ = true;
 }
 
 /// Comments that keep proxies and clients patient, and that show a client which left in silence.

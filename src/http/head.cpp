@@ -25,6 +25,9 @@ void require_once(const Head& head, std::string_view name) {
 void finish_framing(Head& head) {
     require_once(head, "transfer-encoding");
     require_once(head, "content-length");
+    const std::string length = head.header("content-length");  // Beast takes "2, 2"
+    if (length.find_first_not_of("0123456789") != length.npos)
+        throw malformed_http("Content-Length is no number", "Content-Length가 수가 아닙니다");
     const std::optional<std::string> coding = head.headers.find("transfer-encoding");
     if (!coding) return;
     if (count(head, "content-length") > 0)

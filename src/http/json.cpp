@@ -13,15 +13,24 @@ namespace {
 
 constexpr std::size_t kShownBytes = 60;
 
-/// The beginning of the value as JSON, not cut inside a character.
+constexpr std::size_t kNameBytes = 100;
+
+/// At most `bytes`, not cut inside a character.
+std::string beginning(std::string_view text, std::size_t bytes) {
+    std::size_t end = std::min(text.size(), bytes);
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+        --end;
+    return std::string(text.substr(0, end));
+}
+
+/// The beginning of the value as JSON.
 std::string shown(const json::value& value) {
     if (value.is_array()) return fmt::format("a list of {}", value.get_array().size());
     if (value.is_object()) return "an object";
+    if (value.is_double()) return fmt::format("{}", value.get_double());  // not 3.5E0
     std::string text = json::serialize(value);
     if (text.size() <= kShownBytes) return text;
-    std::size_t end = kShownBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return text.substr(0, end) + "…";
+    return beginning(text, kShownBytes) + "…";
 }
 
 std::string shown_korean(const json::value& value) {
@@ -241,7 +250,7 @@ void Fields::refuse_unknown(std::initializer_list<std::string_view> ignored) con
         const std::string_view name = member.key();
         if (member.value().is_null() || read_.contains(name)) continue;
         if (std::ranges::find(ignored, name) != ignored.end()) continue;
-        const std::string path = path_of(name.substr(0, 100));
+        const std::string path = path_of(beginning(name, kNameBytes));
         const std::string meant = nearest(name, read_);
         std::string english = fmt::format("{} is not supported; leave it out", path);
         std::string korean = fmt::format("{} 항목은 지원하지 않습니다. 빼고 보내세요.", path);

@@ -155,7 +155,7 @@ net::awaitable<std::size_t> RequestReader::read_body(char* out, std::size_t size
     co_return 0;
 }
 
-net::awaitable<void> RequestReader::read_ahead() {
+net::awaitable<boost::system::error_code> RequestReader::read_ahead() {
     boost::system::error_code error;
     while (!error && buffer_.size() < kAheadBytes) {
         const std::size_t before = buffer_.size();
@@ -165,6 +165,7 @@ net::awaitable<void> RequestReader::read_ahead() {
                                              net::redirect_error(net::use_awaitable, error));
         buffer_.resize(before + count);
     }
+    co_return error;
 }
 
 }  // namespace jikji::http

@@ -31,8 +31,8 @@ public:
     /// Nothing of a request has come: closing now takes nothing from anyone.
     bool idle() const { return idle_; }
 
-    /// Reads ahead until the client leaves, sends too much, or the wait is cancelled.
-    net::awaitable<void> read_ahead();
+    /// Reads ahead until the client leaves, sends too much (no error), or the wait is cancelled.
+    net::awaitable<boost::system::error_code> read_ahead();
 
 private:
     struct Parser;

@@ -76,6 +76,7 @@ public:
 
     tcp::acceptor acceptor;
     net::signal_set signals;
+    int port = 0;
 
 private:
     net::awaitable<void> accept();
@@ -101,6 +102,7 @@ void Server::Core::listen() {
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(kBacklog, error);
     if (error) cannot_listen(options.host, options.port, error);
+    port = acceptor.local_endpoint().port();
 }
 
 net::awaitable<void> Server::Core::serve(tcp::socket socket) {
@@ -163,7 +165,7 @@ Server::~Server() = default;
 
 void Server::listen() { core_->listen(); }
 
-int Server::port() const { return core_->acceptor.local_endpoint().port(); }
+int Server::port() const { return core_->port; }
 
 void Server::run() { core_->run(); }
 
