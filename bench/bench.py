@@ -1,0 +1,291 @@
+"""./dev bench: Jikji beside llama-server of the same source, in one run, on this machine.
+
+What is measured, and how:
+  embeddings   cosine with the models' own code (tests/golden), the least of 50 texts
+  greedy text  64 tokens on 20 prompts, same file, same template; a difference is shown with the
+               two likeliest tokens at that place: a gap near 0 is a tie that rounding decides
+  decode       tokens per second of one stream, and of 8 streams at once; the two servers take
+               turns (A B A B), after a warm-up; medians
+  start        from exec to the line that says the address
+  memory       resident, at rest, both default models loaded
+Prints a table and writes it to build/bench/report.md. Exits 1 if a goal is missed.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+from program import CHAT, E5, JIKJI, MINILM, MODELS, Server  # noqa: E402
+
+LLAMA_SERVER = ROOT / "build/release/bin/llama-server"
+REPORT = ROOT / "build/bench/report.md"
+GREEDY_TOKENS = 64
+DECODE_TOKENS = 192
+STREAMS = 8
+CONTEXT = 2048
+
+PROMPTS = [
+    "What is the capital of France?",
+    "Explain photosynthesis in two sentences.",
+    "Write a haiku about rain.",
+    "List three uses of copper.",
+    "Why is the sky blue?",
+    "Give me a recipe for pancakes.",
+    "What is 17 plus 25?",
+    "Translate 'good morning' into Spanish.",
+    "Who wrote Hamlet?",
+    "Name the planets of the solar system.",
+    "Write a Python function that reverses a list.",
+    "What does a database index do?",
+    "Tell me a short story about a fox.",
+    "How do vaccines work?",
+    "What is the difference between a cat and a dog?",
+    "안녕하세요? 자기소개를 해 주세요.",
+    "대한민국의 수도는 어디인가요?",
+    "직지는 무엇인가요?",
+    "Summarise the plot of Romeo and Juliet.",
+    "Give two tips for learning to swim.",
+]
+
+
+class LlamaServer(Server):
+    """llama.cpp's own server on the same model file, with as many slots and the same threads."""
+
+    def __init__(self, folder, port, threads):
+        super().__init__(Path(folder) / "llama-server")
+        self.command = [str(LLAMA_SERVER), "-m", str(MODELS / f"{CHAT}.gguf"), "--host",
+                        "127.0.0.1", "--port", str(port), "-c", str(CONTEXT * STREAMS), "-np",
+                        str(STREAMS), "-t", str(threads), "-tb", str(threads), "--jinja", "-ngl",
+                        "0", "--cache-ram", "0"]
+        self.port = port
+
+    def start(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=self.env)
+        self.url = f"http://127.0.0.1:{self.port}"
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                if self.get("/health").status == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(self.output[-2000:])
+
+    __enter__ = start
+
+
+def cosine(a, b):
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def least_cosine(server, model, golden_name):
+    golden = json.loads((ROOT / f"tests/golden/{golden_name}.json").read_text())
+    texts = [golden.get("prefix", "") + item["text"] for item in golden["items"]]
+    reply = server.post("/v1/embeddings",
+                        {"model": model, "input": texts, "encoding_format": "float"})
+    assert reply.status == 200, reply
+    rows = reply.json()["data"]
+    return min(cosine(item["vector"], row["embedding"])
+               for item, row in zip(golden["items"], rows, strict=True))
+
+
+def greedy(server, prompt, extra):
+    body = {"model": CHAT, "messages": [{"role": "user", "content": prompt}], "temperature": 0,
+            "max_tokens": GREEDY_TOKENS, "logprobs": True, "top_logprobs": 2, **extra}
+    reply = server.post("/v1/chat/completions", body)
+    assert reply.status == 200, reply
+    return reply.json()["choices"][0]["logprobs"]["content"]
+
+
+def spelling(token):
+    return bytes(token["bytes"]) if token.get("bytes") else token["token"].encode()
+
+
+def first_difference(ours, theirs):
+    """Nothing, or a sentence about the first token that differs, and the gap there."""
+    for place, (a, b) in enumerate(zip(ours, theirs, strict=False)):
+        if spelling(a) != spelling(b):
+            top = a["top_logprobs"]
+            gap = top[0]["logprob"] - top[1]["logprob"]
+            return f"token {place}: {a['token']!r} / {b['token']!r}, top-2 gap {gap:.4f}", gap
+    if len(ours) != len(theirs):
+        return f"lengths {len(ours)} / {len(theirs)}", math.inf
+    return None
+
+
+def compare_greedy(jikji, llama):
+    """(prompts with equal text, notes on the others, are all others ties)."""
+    same, notes, ties = 0, [], True
+    for prompt in PROMPTS:
+        difference = first_difference(greedy(jikji, prompt, {"use_cache": False}),
+                                      greedy(llama, prompt, {"cache_prompt": False}))
+        if difference is None:
+            same += 1
+        else:
+            notes.append(f"{prompt} {difference[0]}")
+            ties = ties and difference[1] < 0.05
+    return same, notes, ties
+
+
+def stream_seconds(server, prompt, extra, gate):
+    """(time of the first piece, time of the last) of one stream of DECODE_TOKENS tokens."""
+    import http.client
+
+    body = {"model": CHAT, "prompt": prompt, "max_tokens": DECODE_TOKENS, "temperature": 0,
+            "stream": True, "ignore_eos": True, **extra}
+    connection = http.client.HTTPConnection(*server.address, timeout=300)
+    gate.wait()
+    connection.request("POST", "/v1/completions", json.dumps(body),
+                       {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    assert reply.status == 200, reply.read()
+    first = last = None
+    for line in reply:
+        if line.startswith(b"data: {"):
+            last = time.perf_counter()
+            first = first or last
+    connection.close()
+    return first, last
+
+
+def decode_speed(server, streams, extra):
+    """Tokens per second: of one stream, after its first token; of many, all in all."""
+    gate = threading.Barrier(streams + 1)
+    spans = []
+    threads = [threading.Thread(target=lambda p=p: spans.append(
+        stream_seconds(server, p, extra, gate))) for p in PROMPTS[:streams]]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    assert len(spans) == streams, "a stream failed"
+    if streams == 1:
+        return (DECODE_TOKENS - 1) / (spans[0][1] - spans[0][0])
+    return streams * DECODE_TOKENS / (max(last for _, last in spans) - began)
+
+
+def take_turns(jikji, llama, streams, rounds):
+    """Medians of both, A B A B, after one warm-up each."""
+    ours, theirs = [], []
+    for turn in range(rounds + 1):
+        a = decode_speed(jikji, streams, {"use_cache": False})
+        b = decode_speed(llama, streams, {"cache_prompt": False})
+        if turn > 0:
+            ours.append(a)
+            theirs.append(b)
+    return statistics.median(ours), statistics.median(theirs)
+
+
+def start_seconds(folder, threads):
+    times = []
+    for turn in range(5):
+        server = Server(Path(folder) / f"start-{turn}", "--threads", threads)
+        began = time.perf_counter()
+        with server:
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def machine():
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    field = {key: next((line.split(":")[1].strip() for line in info if line.startswith(key)), "?")
+             for key in ("model name", "flags")}
+    wanted = ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+    flags = " ".join(flag for flag in wanted if flag in field["flags"].split())
+    compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True).stdout
+    version = subprocess.run([str(JIKJI), "--version"], capture_output=True, text=True).stdout
+    return [f"CPU: {field['model name']}, {os.cpu_count()} cores; {flags}",
+            f"System: {platform.platform()}; {compiler.splitlines()[0] if compiler else '?'}",
+            f"Jikji {version.strip()}, build/release; llama-server from the same folder"]
+
+
+class Report:
+    def __init__(self):
+        self.rows, self.notes, self.missed = [], [], 0
+
+    def add(self, what, ours, theirs, goal, met):
+        self.missed += not met
+        self.rows.append((what, ours, theirs, goal, "yes" if met else "**no**"))
+        print(f"  {what}: {ours}" + (f" / llama-server {theirs}" if theirs else "")
+              + f" (goal {goal}: {'met' if met else 'MISSED'})", flush=True)
+
+    def write(self, header):
+        lines = ["# ./dev bench", "", *[f"- {line}" for line in header], "",
+                 "| what | Jikji | llama-server | goal | met |", "|---|---|---|---|---|",
+                 *["| " + " | ".join(row) + " |" for row in self.rows], ""]
+        if self.notes:
+            lines += ["Greedy texts that differ, at their first different token:", "",
+                      *[f"- {note}" for note in self.notes], ""]
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text("\n".join(lines))
+        print(f"The table: {REPORT}")
+
+
+def measure_alone(report, jikji, folder, threads):
+    for model, golden in ((MINILM, "minilm_vectors"), (E5, "e5_vectors")):
+        least = least_cosine(jikji, model, golden)
+        report.add(f"{model}: least cosine with its own code, 50 texts", f"{least:.5f}", "",
+                   "≥ 0.999", least >= 0.999)
+    seconds = start_seconds(folder, threads)
+    report.add("start to listening", f"{seconds:.2f} s", "", "< 1 s", seconds < 1)
+    with Server(Path(folder) / "rest", "--threads", threads) as rest:
+        rest.post("/v1/chat/completions", {"model": CHAT, "max_tokens": 8, "messages": [
+            {"role": "user", "content": "Hi"}]})
+        rest.post("/v1/embeddings", {"model": E5, "input": "Hi"})
+        time.sleep(1)
+        memory = rest.resident_mb()
+    report.add("memory at rest, both default models", f"{memory:.0f} MB", "", "< 600 MB",
+               memory < 600)
+
+
+def measure_beside(report, jikji, llama, rounds):
+    same, report.notes, ties = compare_greedy(jikji, llama)
+    report.add(f"greedy, {GREEDY_TOKENS} tokens, {len(PROMPTS)} prompts",
+               f"{same} equal" + ("" if same == len(PROMPTS) else ", the others below"), "",
+               "equal, or a tie at the first difference", ties)
+    for streams, least in ((1, 0.98), (STREAMS, 0.95)):
+        ours, theirs = take_turns(jikji, llama, streams, rounds)
+        report.add(f"decode, {streams} stream{'s' * (streams > 1)}", f"{ours:.1f} tokens/s",
+                   f"{theirs:.1f} tokens/s", f"≥ {least} of llama-server's "
+                   f"(is {ours / theirs:.3f})", ours >= least * theirs)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Jikji beside llama-server")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--port", type=int, default=18999, help="for llama-server")
+    options = parser.parse_args()
+    header = [*machine(), f"{options.threads} threads each, {options.rounds} rounds, medians"]
+    print("\n".join(header), flush=True)
+    report = Report()
+    with tempfile.TemporaryDirectory() as folder:
+        with Server(Path(folder) / "data", "--threads", options.threads, "--context", CONTEXT,
+                    "--parallel", STREAMS) as jikji:
+            measure_alone(report, jikji, folder, options.threads)
+            with LlamaServer(folder, options.port, options.threads) as llama:
+                measure_beside(report, jikji, llama, options.rounds)
+    report.write(header)
+    return 1 if report.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
