@@ -2,7 +2,6 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "knowledge/grounding.hpp"
 #include "service/answer_text.hpp"
 #include "text/language.hpp"
 #include "text/normalise.hpp"
@@ -31,7 +30,10 @@ void check(const AnswerRequest& request) {
 
 }  // namespace
 
-Answers::Answers(Collections& collections, Chat& chat) : collections_(collections), chat_(chat) {}
+Answers::Answers(Collections& collections, Chat& chat, const std::string& embedding_model)
+    : collections_(collections),
+      chat_(chat),
+      border_(knowledge::relevance_border(embedding_model)) {}
 
 AnswerStart Answers::start(const AnswerRequest& request) {
     check(request);
@@ -41,8 +43,9 @@ AnswerStart Answers::start(const AnswerRequest& request) {
     start.passages = collections_.search({.collection_id = request.collection_id,
                                           .queries = {request.question},
                                           .results_max = request.passages});
-    std::erase_if(start.passages,
-                  [](const knowledge::Passage& p) { return !knowledge::is_relevant(p); });
+    std::erase_if(start.passages, [&](const knowledge::Passage& passage) {
+        return !knowledge::is_relevant(request.question, passage, border_);
+    });
     start.found = !start.passages.empty();
     if (!start.found) return start;
     start.citations = knowledge::cite(request.question, start.passages);

@@ -6,6 +6,7 @@
 
 #include "base/language.hpp"
 #include "knowledge/citations.hpp"
+#include "knowledge/grounding.hpp"
 #include "service/chat.hpp"
 #include "service/collections.hpp"
 
@@ -41,7 +42,10 @@ struct AnswerEnd {
 
 class Answers {
 public:
-    Answers(Collections& collections, Chat& chat);
+    /// `embedding_model`: the one that Collections searches with; its similarities have their own
+    /// scale.
+    Answers(Collections& collections, Chat& chat,
+            const std::string& embedding_model = "multilingual-e5-small");
 
     AnswerStart start(const AnswerRequest& request);
     /// `generated`: the whole text that start().generation gave; empty if !found, which makes the
@@ -55,6 +59,7 @@ public:
 private:
     Collections& collections_;
     Chat& chat_;
+    knowledge::RelevanceBorder border_;
 };
 
 }  // namespace jikji::service
