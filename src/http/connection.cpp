@@ -336,7 +336,9 @@ net::awaitable<void> Connection::beat() {
 void Connection::finished() {
     const std::chrono::duration<double> took = Clock::now() - call_.start;
     const int status = call_.left->load() && sent_ != Sent::kAll ? 499 : status_;
-    const std::string_view route = match_.route ? match_.route->pattern : "unknown";
+    // Both arms must be views: one of them a literal, the whole would be a temporary string.
+    const std::string_view route =
+        match_.route ? std::string_view(match_.route->pattern) : "unknown";
     log_info(fmt::format("{} {} {} {} {:.1f} ms", call_.request_id, call_.method, route, status,
                          took.count() * 1e3));
     if (shared_.options.on_finished)
