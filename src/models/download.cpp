@@ -102,7 +102,8 @@ ProgramResult run_curl(const Download& wanted, const std::string& url, const fs:
                        const ProgressOptions& options) {
     std::vector<std::string> argv = curl(url);
     argv.insert(argv.end(), {"--continue-at", "-", "--output", part.string()});
-    Progress progress(wanted.file, wanted.bytes, ProgressUnit::kBytes, options);
+    const std::string& label = wanted.package.empty() ? wanted.file : wanted.package;
+    Progress progress(label, wanted.bytes, ProgressUnit::kBytes, options);
     progress.resume_from(size_or_zero(part));
     const ProgramResult result = run_program(argv, [&] {
         const std::uint64_t have = size_or_zero(part);

@@ -32,9 +32,9 @@ TEST_SUITE_BEGIN("safetensors");
 
 TEST_CASE("weights are read, and narrowed") {
     const float values[] = {1.0f, -2.5f};
-    const File file(with_head(
-        R"({"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})",
-        std::string(reinterpret_cast<const char*>(values), 8)));
+    const File file(with_head(R"({"__metadata__":{"format":"pt"},)"
+                              R"("w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})",
+                              std::string(reinterpret_cast<const char*>(values), 8)));
     const Safetensors read(file.path);
     REQUIRE(read.weights().size() == 1);
     const Weight& weight = read.weights().at("w");

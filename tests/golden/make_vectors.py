@@ -48,8 +48,8 @@ ENGLISH = [
     "東京は日本の首都です。",
     "El tren sale a las siete de la mañana.",
     "Emoji are text too 🙂🚀",
-    "The index is rebuilt when the embedding model changes, which takes about an hour for a million "
-    "passages; until then the old index answers, so that nothing is ever offline. "
+    "The index is rebuilt when the embedding model changes, which takes about an hour for a "
+    "million passages; until then the old index answers, so that nothing is ever offline. "
     "The same holds for the keyword index, which is part of the database and therefore "
     "covered by its transactions.",
 ]
