@@ -59,7 +59,7 @@ def say(page: Page, text: str) -> None:
 
 
 def finished(page: Page, answers: int = 1) -> None:
-    expect(page.locator(".answer[data-state=done]")).to_have_count(answers, timeout=60_000)
+    expect(page.locator(".answer[data-state=done]")).to_have_count(answers, timeout=180_000)
 
 
 def test_text_arrives_in_pieces(open_console):

@@ -111,8 +111,12 @@ function Foot({ turn }: { turn: Turn }) {
     return (
         <footer class="foot">
             {turn.state === 'stopped' && <span>{t.stopped}</span>}
-            {turn.fromDocuments?.grounded && <span class="good">{t.grounded}</span>}
-            {turn.usage && <span>{t.tokens(turn.usage.completion_tokens)}</span>}
+            {turn.fromDocuments?.grounded && !turn.fromDocuments.quoted && (
+                <span class="good">{t.grounded}</span>
+            )}
+            {turn.usage && turn.usage.completion_tokens > 0 && (
+                <span>{t.tokens(turn.usage.completion_tokens)}</span>
+            )}
             {navigator.clipboard && (
                 <button type="button" class="plain" onClick={copy}>
                     {copied ? t.copied : t.copy}
