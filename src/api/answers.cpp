@@ -61,7 +61,7 @@ AnswerHead head_of(Services& services, const AnswerCall& call, const Choices& wo
 }
 
 std::string delta_event(std::string_view text) {
-    return json::serialize(json::object{{"type", "answer.delta"}, {"text", text}});
+    return json_text(json::object{{"type", "answer.delta"}, {"text", text}});
 }
 
 /// One answer under way.
@@ -86,7 +86,7 @@ net::awaitable<void> send_whole(Services& services, Answering& answer, Responder
         if (arrival->piece) generated += arrival->piece->text;
     }
     const json::object whole = co_await finish(services, answer, responder, std::move(generated));
-    http::Reply reply = http::json_reply(whole);
+    http::Reply reply = json_reply(whole);
     if (answer.words.size() > 0) set_cache_header(reply, answer.words.cache());
     co_await responder.send(std::move(reply));
 }
@@ -96,7 +96,7 @@ net::awaitable<void> send_events(Services& services, Answering& answer, Responde
     const json::object opening = {{"type", "answer.start"},
                                   {"found", answer.start.found},
                                   {"citations", citations_json(answer.start.citations)}};
-    co_await sse.send(json::serialize(opening));
+    co_await sse.send(json_text(opening));
     std::string generated;
     while (true) {
         const std::optional<Choices::Arrival> arrival = co_await answer.words.next();
@@ -105,12 +105,13 @@ net::awaitable<void> send_events(Services& services, Answering& answer, Responde
         generated += arrival->piece->text;
         co_await sse.send(delta_event(arrival->piece->text));
     }
-    json::object whole = co_await finish(services, answer, responder, std::move(generated));
+    const json::object whole = co_await finish(services, answer, responder, std::move(generated));
     // Without a model's words, what completes the answer is its only text: a reader of deltas
     // alone must see it as well.
-    if (!answer.start.found) co_await sse.send(delta_event(whole["text"].as_string()));
-    whole["type"] = "answer.completed";
-    co_await sse.send(json::serialize(whole));
+    if (!answer.start.found) co_await sse.send(delta_event(whole.at("text").as_string()));
+    json::object last = {{"type", "answer.completed"}};
+    last.insert(whole.begin(), whole.end());
+    co_await sse.send(json_text(last));
 }
 
 net::awaitable<void> answers(Services& services, Call& call, Responder& responder) {

@@ -35,7 +35,7 @@ net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& resp
         }
     }
     const engine::Usage usage = choices.usage(choices.size());
-    http::Reply reply = http::json_reply(chat_completion_json(head, whole, logprobs, usage));
+    http::Reply reply = json_reply(chat_completion_json(head, whole, logprobs, usage));
     set_cache_header(reply, choices.cache());
     co_await responder.send(std::move(reply));
 }

@@ -43,7 +43,7 @@ std::string ChatChunks::chunk(json::array choices, json::value usage) const {
                         {"system_fingerprint", head_.fingerprint},
                         {"choices", std::move(choices)}};
     if (include_usage_) out["usage"] = std::move(usage);
-    return json::serialize(out);
+    return json_text(out);
 }
 
 std::string ChatChunks::opening(std::size_t index) const {

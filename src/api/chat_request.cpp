@@ -171,7 +171,7 @@ ChatCall parse_chat(const http::Call& call) {
     Fields fields(body);
     ChatCall out;
     service::ChatRequest& request = out.request;
-    request.model = fields.required_string("model");
+    request.model = fields.optional_string("model").value_or("");
     refuse_tools(fields);
     refuse_formats(fields);
     request.prompt = read_prompt(fields);

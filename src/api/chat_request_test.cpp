@@ -37,7 +37,6 @@ const BadCase kBad[] = {
     {"", ""},
     {"[]", ""},
     {"{", ""},
-    {R"({"messages":[{"role":"user","content":"hi"}]})", "model"},
     {R"({"model":7,"messages":[{"role":"user","content":"hi"}]})", "model"},
     {R"({"model":"m"})", "messages"},
     {R"({"model":"m","messages":[]})", "messages"},
@@ -191,6 +190,11 @@ TEST_CASE("messages: parts become one text, developer is system, leading system 
     CHECK(messages[1].content == "");
     CHECK(messages[3].content == "no");
     CHECK(messages[4].role == "system");
+}
+
+TEST_CASE("without a model the default one answers") {
+    const ChatCall chat = parse_chat(call_of(R"({"messages":[{"role":"user","content":"a"}]})"));
+    CHECK(chat.request.model.empty());
 }
 
 TEST_CASE("a prompt may stand without messages") {

@@ -75,7 +75,7 @@ json::object CompletionObjects::whole(std::vector<CompletionChoice> choices,
 std::string CompletionObjects::chunk(json::array choices, json::value usage) const {
     json::object out = object(std::move(choices));
     if (include_usage_) out["usage"] = std::move(usage);
-    return json::serialize(out);
+    return json_text(out);
 }
 
 std::string CompletionObjects::text(std::size_t index, std::string_view text,

@@ -44,7 +44,7 @@ CompletionCall parse_completion(const http::Call& call) {
     Fields fields(body);
     CompletionCall out;
     service::CompletionRequest& request = out.request;
-    request.model = fields.required_string("model");
+    request.model = fields.optional_string("model").value_or("");
     request.choices = read_choices(fields);
     read_best_of(fields, request.choices);
     read_prompts(fields, out);

@@ -72,8 +72,8 @@ net::awaitable<void> send_whole(Choices& choices, const std::vector<std::string>
         }
     }
     const auto per_prompt = static_cast<std::size_t>(call.request.choices);
-    http::Reply reply = http::json_reply(
-        objects_of(choices, call).whole(std::move(whole), choices.usage(per_prompt)));
+    http::Reply reply =
+        json_reply(objects_of(choices, call).whole(std::move(whole), choices.usage(per_prompt)));
     set_cache_header(reply, choices.cache());
     co_await responder.send(std::move(reply));
 }

@@ -49,7 +49,7 @@ EmbeddingsCall parse_embeddings(const http::Call& call) {
     const http::json::object body = http::parse_object(call.body);
     http::Fields fields(body);
     EmbeddingsCall out;
-    out.request.model = fields.required_string("model");
+    out.request.model = fields.optional_string("model").value_or("");
     TextOrTokens input = read_text_or_tokens(fields, "input", limits::kEmbeddingInputs);
     check_not_empty(input);
     out.request.texts = std::move(input.texts);

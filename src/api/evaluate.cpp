@@ -23,7 +23,7 @@ http::Reply evaluate(const http::Call& call) {
                         {"politeness", quality.politeness},
                         {"relevance", nullptr}};
     if (quality.relevance) out["relevance"] = *quality.relevance;
-    return http::json_reply(out);
+    return json_reply(out);
 }
 
 }  // namespace

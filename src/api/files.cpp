@@ -44,7 +44,7 @@ Reply upload(Services& services, Call& call) {
     const http::UploadedFile* file = form.file("file");
     if (!purpose) missing_part("purpose");
     if (!file) missing_part("file");
-    return http::json_reply(file_json(services.files.add(file->path, file->filename, *purpose)));
+    return json_reply(file_json(services.files.add(file->path, file->filename, *purpose)));
 }
 
 Reply list_files(Services& services, const Call& call) {
@@ -52,12 +52,12 @@ Reply list_files(Services& services, const Call& call) {
     const auto listed = services.files.list(page, call.query.find("purpose").value_or(""));
     json::array data;
     for (const auto& file : listed.items) data.push_back(file_json(file));
-    return http::json_reply(list_json(std::move(data), listed.has_more));
+    return json_reply(list_json(std::move(data), listed.has_more));
 }
 
 Reply delete_file(Services& services, const std::string& id) {
     services.files.remove(id);
-    return http::json_reply(deleted_json(id, "file"));
+    return json_reply(deleted_json(id, "file"));
 }
 
 Reply content(Services& services, const std::string& id) {
@@ -75,7 +75,7 @@ void add_files(http::Router& router, Services& services) {
     router.add_blocking("GET", "/v1/files", Access::kKey,
                         [&services](Call& call) { return list_files(services, call); });
     router.add_blocking("GET", "/v1/files/{id}", Access::kKey, [&services](Call& call) {
-        return http::json_reply(file_json(services.files.get(call.parameter("id"))));
+        return json_reply(file_json(services.files.get(call.parameter("id"))));
     });
     router.add_blocking("DELETE", "/v1/files/{id}", Access::kKey, [&services](Call& call) {
         return delete_file(services, call.parameter("id"));

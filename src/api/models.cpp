@@ -28,12 +28,12 @@ json::object model_json(const engine::ModelStatus& model, std::int64_t created) 
 http::Reply list_models(Services& services, std::int64_t created) {
     json::array data;
     for (const auto& model : services.engine.models()) data.push_back(model_json(model, created));
-    return http::json_reply(json::object{{"object", "list"}, {"data", std::move(data)}});
+    return json_reply(json::object{{"object", "list"}, {"data", std::move(data)}});
 }
 
 http::Reply get_model(Services& services, std::int64_t created, const std::string& name) {
     for (const auto& model : services.engine.models()) {
-        if (model.name == name) return http::json_reply(model_json(model, created));
+        if (model.name == name) return json_reply(model_json(model, created));
     }
     throw Error(
         ErrorCode::kModelNotFound,

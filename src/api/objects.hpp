@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/json_text.hpp"
 #include "http/reply.hpp"
 #include "service/generation.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
+#include <cmath>
 
 #include "api/answer_objects.hpp"
 #include "api/chat_objects.hpp"
@@ -171,6 +171,15 @@ TEST_CASE("an answer says where each citation stands") {
     CHECK(got.at("passages") == json::array());
     CHECK(got.at("citations") == json::parse(R"([{"index":1,"file_id":"file-1","filename":"a.pdf",
         "page":3,"heading":null,"quote":"인용","begin":10,"end":20,"score":0.5}])"));
+}
+
+TEST_CASE("numbers are written as people write them") {
+    const json::value value = json::parse(R"({"a":[0.7,1.0,-2.5,1e300],"b":{},"c":[],"d":[[],{}],
+        "e\"":"x\n한","f":[true,null,18446744073709551615,-3]})");
+    const std::string text = json_text(value);
+    CHECK(text == R"({"a":[0.7,1,-2.5,1e+300],"b":{},"c":[],"d":[[],{}],"e\"":"x\n한",)"
+                  R"("f":[true,null,18446744073709551615,-3]})");
+    CHECK(json_text(json::array{std::nan("")}) == "[null]");
 }
 
 TEST_CASE("floats keep their short form") {

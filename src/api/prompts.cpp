@@ -13,18 +13,18 @@ using http::Reply;
 Reply list_prompts(Services& services) {
     json::array data;
     for (const auto& prompt : services.prompts.list()) data.push_back(prompt_json(prompt));
-    return http::json_reply(list_json(std::move(data), false));
+    return json_reply(list_json(std::move(data), false));
 }
 
 Reply change(Services& services, const Call& call) {
     const prompts::TemplateChange wanted = parse_prompt_change(call);
-    return http::json_reply(prompt_json(services.prompts.update(call.parameter("id"), wanted)));
+    return json_reply(prompt_json(services.prompts.update(call.parameter("id"), wanted)));
 }
 
 Reply remove(Services& services, const std::string& id_or_name) {
     const std::string id = services.prompts.get(id_or_name).id;
     services.prompts.remove(id);
-    return http::json_reply(deleted_json(id, "prompt.deleted"));
+    return json_reply(deleted_json(id, "prompt.deleted"));
 }
 
 }  // namespace
@@ -33,12 +33,12 @@ void add_prompts(http::Router& router, Services& services) {
     const std::string all = "/v1/prompts";
     const std::string one = all + "/{id}";
     router.add_blocking("POST", all, Access::kKey, [&services](Call& call) {
-        return http::json_reply(prompt_json(services.prompts.create(parse_prompt(call))));
+        return json_reply(prompt_json(services.prompts.create(parse_prompt(call))));
     });
     router.add_blocking("GET", all, Access::kKey,
                         [&services](Call&) { return list_prompts(services); });
     router.add_blocking("GET", one, Access::kKey, [&services](Call& call) {
-        return http::json_reply(prompt_json(services.prompts.get(call.parameter("id"))));
+        return json_reply(prompt_json(services.prompts.get(call.parameter("id"))));
     });
     router.add_blocking("PATCH", one, Access::kKey,
                         [&services](Call& call) { return change(services, call); });

@@ -47,7 +47,7 @@ const std::string kManyTexts = [] {
 }();
 
 const BadCase kBad[] = {
-    {kCompletion, R"({"prompt":"a"})", "model"},
+    {kCompletion, R"({"model":7,"prompt":"a"})", "model"},
     {kCompletion, R"({"model":"m"})", "prompt"},
     {kCompletion, R"({"model":"m","prompt":7})", "prompt"},
     {kCompletion, R"({"model":"m","prompt":[]})", "prompt"},
@@ -63,7 +63,7 @@ const BadCase kBad[] = {
     {kCompletion, R"({"model":"m","prompt":"a","logprobs":true})", "logprobs"},
     {kCompletion, R"({"model":"m","prompt":"a","echo":true,"logprobs":1})", "echo", kUnsupported},
     {kCompletion, R"({"model":"m","prompt":"a","messages":[]})", "messages", kUnsupported},
-    {kEmbeddings, R"({"input":"a"})", "model"},
+    {kEmbeddings, R"({"model":[],"input":"a"})", "model"},
     {kEmbeddings, R"({"model":"m"})", "input"},
     {kEmbeddings, R"({"model":"m","input":""})", "input"},
     {kEmbeddings, R"({"model":"m","input":[]})", "input"},

@@ -10,11 +10,11 @@ namespace jikji::api {
 void add_settings(http::Router& router, Services& services) {
     const std::string path = "/v1/settings/generation";
     router.add_blocking("GET", path, http::Access::kKey, [&services](http::Call&) {
-        return http::json_reply(settings_json(services.settings.generation()));
+        return json_reply(settings_json(services.settings.generation()));
     });
     router.add_blocking("PATCH", path, http::Access::kKey, [&services](http::Call& call) {
         const auto change = parse_settings_change(call);
-        return http::json_reply(settings_json(services.settings.change(change)));
+        return json_reply(settings_json(services.settings.change(change)));
     });
 }
 

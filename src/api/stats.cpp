@@ -29,19 +29,19 @@ Reply stats(Services& services) {
     const engine::EngineStats now = services.engine.stats();
     const json::object cache = {{"entries", services.cache.entries()},
                                 {"bytes", services.cache.bytes()}};
-    return http::json_reply(json::object{{"object", "stats"},
-                                         {"requests", totals.requests},
-                                         {"failed", totals.failed},
-                                         {"cancelled", totals.cancelled},
-                                         {"cache_hits", totals.cache_hits},
-                                         {"prompt_tokens", totals.prompt_tokens},
-                                         {"completion_tokens", totals.completion_tokens},
-                                         {"average_response_seconds", totals.average_seconds()},
-                                         {"tokens_per_second", totals.tokens_per_second()},
-                                         {"waiting", now.waiting},
-                                         {"running", now.running},
-                                         {"cache", cache},
-                                         {"models", models_json(services)}});
+    return json_reply(json::object{{"object", "stats"},
+                                   {"requests", totals.requests},
+                                   {"failed", totals.failed},
+                                   {"cancelled", totals.cancelled},
+                                   {"cache_hits", totals.cache_hits},
+                                   {"prompt_tokens", totals.prompt_tokens},
+                                   {"completion_tokens", totals.completion_tokens},
+                                   {"average_response_seconds", totals.average_seconds()},
+                                   {"tokens_per_second", totals.tokens_per_second()},
+                                   {"waiting", now.waiting},
+                                   {"running", now.running},
+                                   {"cache", cache},
+                                   {"models", models_json(services)}});
 }
 
 // What is a state, and not an event, is read when somebody asks.
@@ -76,7 +76,7 @@ void add_stats(http::Router& router, Services& services) {
                         [&services](Call&) { return prometheus(services); });
     // On the IO thread: a probe must be answered while every worker is busy.
     router.add_streaming("GET", "/health", Access::kOpen, [](Call&, http::Responder& responder) {
-        return responder.send(http::json_reply(json::object{{"status", "ok"}}));
+        return responder.send(json_reply(json::object{{"status", "ok"}}));
     });
 }
 

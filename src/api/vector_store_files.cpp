@@ -18,7 +18,7 @@ Reply attach(Services& services, const Call& call) {
     const Attachment wanted = parse_attachment(call);
     const auto file = services.collections.attach(call.parameter("id"), wanted.file_id,
                                                   wanted.attributes, wanted.chunking);
-    return http::json_reply(vector_store_file_json(file));
+    return json_reply(vector_store_file_json(file));
 }
 
 std::string read_filter(const Call& call) {
@@ -35,12 +35,12 @@ Reply list_files(Services& services, const Call& call) {
     const auto listed = services.collections.files(call.parameter("id"), page, read_filter(call));
     json::array data;
     for (const auto& file : listed.items) data.push_back(vector_store_file_json(file));
-    return http::json_reply(list_json(std::move(data), listed.has_more));
+    return json_reply(list_json(std::move(data), listed.has_more));
 }
 
 Reply get_file(Services& services, const Call& call) {
     const auto file = services.collections.file(call.parameter("id"), call.parameter("file_id"));
-    Reply reply = http::json_reply(vector_store_file_json(file));
+    Reply reply = json_reply(vector_store_file_json(file));
     reply.headers.emplace_back("openai-poll-after-ms", kPollAfterMs);
     return reply;
 }
@@ -48,7 +48,7 @@ Reply get_file(Services& services, const Call& call) {
 Reply detach(Services& services, const Call& call) {
     const std::string file = call.parameter("file_id");
     services.collections.detach(call.parameter("id"), file);
-    return http::json_reply(deleted_json(file, "vector_store.file.deleted"));
+    return json_reply(deleted_json(file, "vector_store.file.deleted"));
 }
 
 }  // namespace

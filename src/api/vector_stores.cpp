@@ -21,14 +21,14 @@ Reply create(Services& services, const Call& call) {
     for (const std::string& id : fresh.file_ids)
         services.collections.attach(store.id, id, {}, fresh.chunking);
     if (!fresh.file_ids.empty()) store = services.collections.get(store.id);
-    return http::json_reply(vector_store_json(store));
+    return json_reply(vector_store_json(store));
 }
 
 Reply list_stores(Services& services, const Call& call) {
     const auto listed = services.collections.list(read_page(call, kPage, kPageMax));
     json::array data;
     for (const auto& store : listed.items) data.push_back(vector_store_json(store));
-    return http::json_reply(list_json(std::move(data), listed.has_more));
+    return json_reply(list_json(std::move(data), listed.has_more));
 }
 
 Reply change(Services& services, const Call& call) {
@@ -39,12 +39,12 @@ Reply change(Services& services, const Call& call) {
     if (wanted.name && *wanted.name != store.name) throw_unsupported("name", kFixed);
     if (wanted.metadata && *wanted.metadata != store.metadata)
         throw_unsupported("metadata", kFixed);
-    return http::json_reply(vector_store_json(store));
+    return json_reply(vector_store_json(store));
 }
 
 Reply remove(Services& services, const std::string& id) {
     services.collections.remove(id);
-    return http::json_reply(deleted_json(id, "vector_store.deleted"));
+    return json_reply(deleted_json(id, "vector_store.deleted"));
 }
 
 json::object hit_json(Services& services, const std::string& store,
@@ -69,11 +69,11 @@ Reply search(Services& services, const Call& call) {
     json::array data;
     for (const auto& passage : passages)
         data.push_back(hit_json(services, request.collection_id, passage, attributes));
-    return http::json_reply(json::object{{"object", "vector_store.search_results.page"},
-                                         {"search_query", json::value_from(request.queries)},
-                                         {"data", std::move(data)},
-                                         {"has_more", false},
-                                         {"next_page", nullptr}});
+    return json_reply(json::object{{"object", "vector_store.search_results.page"},
+                                   {"search_query", json::value_from(request.queries)},
+                                   {"data", std::move(data)},
+                                   {"has_more", false},
+                                   {"next_page", nullptr}});
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ void add_vector_stores(http::Router& router, Services& services) {
     router.add_blocking("GET", all, Access::kKey,
                         [&services](Call& call) { return list_stores(services, call); });
     router.add_blocking("GET", one, Access::kKey, [&services](Call& call) {
-        return http::json_reply(vector_store_json(services.collections.get(call.parameter("id"))));
+        return json_reply(vector_store_json(services.collections.get(call.parameter("id"))));
     });
     router.add_blocking("POST", one, Access::kKey,
                         [&services](Call& call) { return change(services, call); });
