@@ -6,6 +6,7 @@
 #include "cli/ingest_plan.hpp"
 #include "cli/say.hpp"
 #include "cli/stream_text.hpp"
+#include "cli/unknown_word.hpp"
 #include "cli/wire.hpp"
 #include "support/temp_folder.hpp"
 
@@ -42,9 +43,9 @@ TEST_CASE("paths and objects on the wire") {
     flags.use_cache = false;
     json::object body;
     put_generation(body, {{"top_k", 40}, {"openai_routes", true}}, flags);
-    CHECK(
-        json::serialize(body) ==
-        R"({"model":"","prompt":{"id":"teacher","variables":{"tone":"a=b"}},"use_cache":false,"top_k":40})");
+    CHECK(json::serialize(body) ==
+          R"({"model":"","prompt":{"id":"teacher","variables":{"tone":"a=b"}},)"
+          R"("use_cache":false,"top_k":40})");
     flags.variables = {"tone"};
     CHECK_THROWS_AS(put_flags(body, flags), Error);
 }
@@ -67,6 +68,17 @@ TEST_CASE("ingest takes what can be read, once, and says what it cannot take") {
     REQUIRE(plan.problems.size() == 2);
     CHECK(plan.problems[0].text == "no such file or folder");
     CHECK(plan.problems[1].text.find("no file that can be read") != std::string::npos);
+}
+
+TEST_CASE("a word that means nothing, in both languages") {
+    const std::vector<std::string> options = {"--data", "--model"};
+    CHECK(unknown_word_text(Language::kEnglish, "--modle=x", options) ==
+          "there is no option '--modle'; did you mean '--model'?");
+    CHECK(unknown_word_text(Language::kKorean, "--modle", options) ==
+          "없는 옵션입니다: '--modle'. '--model'을(를) 찾으셨나요?");
+    CHECK(unknown_word_text(Language::kEnglish, "elephant", {"chat"}) ==
+          "there is no command 'elephant'");
+    CHECK(unknown_word_text(Language::kEnglish, "b", {}).starts_with("'b' is too much"));
 }
 
 TEST_CASE("a command line that is not understood is a usage error") {

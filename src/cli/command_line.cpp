@@ -8,10 +8,10 @@
 
 #include "app/app.hpp"
 #include "base/log.hpp"
-#include "base/nearest.hpp"
 #include "cli/command_models.hpp"
 #include "cli/commands.hpp"
 #include "cli/say.hpp"
+#include "cli/unknown_word.hpp"
 
 namespace jikji::cli {
 namespace {
@@ -32,6 +32,7 @@ private:
     CLI::App* command(CLI::App& parent, const char* name, std::string_view english,
                       std::string_view korean, Action action = {});
     void common_flags(CLI::App& command, CommonOptions& options);
+    void client_flags(CLI::App& command, CommonOptions& options);
     void generation_flags(CLI::App& command, GenerationFlags& flags);
     void prompt_flags(CLI::App& command, PromptFields& fields);
     void json_flag(CLI::App& command, bool& json);
@@ -131,6 +132,12 @@ void CommandLine::common_flags(CLI::App& command, CommonOptions& options) {
         ->envname("JIKJI_MODELS");
 }
 
+void CommandLine::client_flags(CLI::App& command, CommonOptions& options) {
+    common_flags(command, options);
+    command.add_option("--api-key", options.api_key, t("key of the server", "서버의 키"))
+        ->envname("JIKJI_API_KEY");
+}
+
 void CommandLine::generation_flags(CLI::App& command, GenerationFlags& flags) {
     command.add_option("--model", flags.model, t("chat model", "대화 모델"))
         ->envname("JIKJI_MODEL");
@@ -221,9 +228,8 @@ void CommandLine::add_chat() {
                               [this] { return cli::chat(chat_); });
     chat.add_option("message", chat_.message,
                     t("what to say; none: a conversation", "할 말. 없으면 대화를 시작합니다"));
-    common_flags(chat, chat_.common);
+    client_flags(chat, chat_.common);
     generation_flags(chat, chat_.generation);
-    chat.add_option("--api-key", chat_.common.api_key)->envname("JIKJI_API_KEY");
 }
 
 void CommandLine::add_ask() {
@@ -233,9 +239,8 @@ void CommandLine::add_ask() {
     ask.add_option("question", ask_.question, t("the question", "질문"))->required();
     ask.add_option("--collection", ask_.collection, t("collection of documents", "문서 모음"))
         ->capture_default_str();
-    common_flags(ask, ask_.common);
+    client_flags(ask, ask_.common);
     generation_flags(ask, ask_.generation);
-    ask.add_option("--api-key", ask_.common.api_key)->envname("JIKJI_API_KEY");
     json_flag(ask, ask_.json);
 }
 
@@ -246,8 +251,7 @@ void CommandLine::add_ingest() {
     ingest
         .add_option("--collection", ingest_.collection, t("collection of documents", "문서 모음"))
         ->capture_default_str();
-    common_flags(ingest, ingest_.common);
-    ingest.add_option("--api-key", ingest_.common.api_key)->envname("JIKJI_API_KEY");
+    client_flags(ingest, ingest_.common);
 }
 
 ModelsOptions CommandLine::models_options() const {
@@ -322,8 +326,7 @@ void CommandLine::add_prompts() {
             *command(group, name, english, korean, [this, work] { return work(prompts_); });
         if (named)
             made.add_option("name", prompts_.name, t("name or id", "이름이나 id"))->required();
-        common_flags(made, prompts_.common);
-        made.add_option("--api-key", prompts_.common.api_key)->envname("JIKJI_API_KEY");
+        client_flags(made, prompts_.common);
         json_flag(made, prompts_.json);
         return made;
     };
@@ -348,8 +351,7 @@ void CommandLine::add_settings() {
                    t("KEY=VALUE, such as temperature=0.5", "이름=값, 예: temperature=0.5"))
         ->required();
     for (CLI::App* one : {&show, &set}) {
-        common_flags(*one, settings_.common);
-        one->add_option("--api-key", settings_.common.api_key)->envname("JIKJI_API_KEY");
+        client_flags(*one, settings_.common);
         json_flag(*one, settings_.json);
     }
 }
@@ -357,8 +359,7 @@ void CommandLine::add_settings() {
 void CommandLine::add_stats_and_eval() {
     CLI::App& stats = *command(root_, "stats", "requests, tokens, times", "요청 수, 토큰 수, 시간",
                                [this] { return cli::stats(stats_); });
-    common_flags(stats, stats_.common);
-    stats.add_option("--api-key", stats_.common.api_key)->envname("JIKJI_API_KEY");
+    client_flags(stats, stats_.common);
     json_flag(stats, stats_.json);
     CLI::App& group = *command(root_, "eval", "how good answers are", "답변의 품질");
     CLI::App& answer =
@@ -366,8 +367,7 @@ void CommandLine::add_stats_and_eval() {
                  "길이, 코드, 공손함, 관련도", [this] { return eval_answer(eval_); });
     answer.add_option("--response", eval_.response, t("the answer", "답변"))->required();
     answer.add_option("--expected", eval_.expected, t("what it should have been", "기대한 답변"));
-    common_flags(answer, eval_.common);
-    answer.add_option("--api-key", eval_.common.api_key)->envname("JIKJI_API_KEY");
+    client_flags(answer, eval_.common);
     json_flag(answer, eval_.json);
 }
 
@@ -383,9 +383,8 @@ void CommandLine::add_batch() {
     batch.add_option("--in-flight", batch_.in_flight, t("requests at once", "동시 요청 수"))
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
-    common_flags(batch, batch_.common);
+    client_flags(batch, batch_.common);
     generation_flags(batch, batch_.generation);
-    batch.add_option("--api-key", batch_.common.api_key)->envname("JIKJI_API_KEY");
 }
 
 void CommandLine::add_doctor_version_help() {
@@ -438,9 +437,7 @@ std::string CommandLine::help_of(const CLI::App& command) {
 
 std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
     std::vector<std::string> known;
-    const bool flag = word.starts_with("-");
-    const std::string name = word.substr(0, flag ? word.find('=') : word.size());
-    if (flag) {
+    if (word.starts_with("-")) {
         for (const CLI::Option* option : where.get_options()) {
             for (const std::string& one : option->get_lnames()) known.push_back("--" + one);
         }
@@ -448,21 +445,8 @@ std::string CommandLine::unknown_word(const CLI::App& where, const std::string& 
         for (const CLI::App* one : where.get_subcommands([](const CLI::App*) { return true; })) {
             known.push_back(one->get_name());
         }
-        if (known.empty()) {
-            return fmt::format(
-                fmt::runtime(t("'{}' is too much here; put text with spaces in quotes",
-                               "'{}'은(는) 남는 인자입니다. 띄어쓰기가 있는 글은 "
-                               "따옴표로 묶으세요.")),
-                name);
-        }
     }
-    const std::string meant = nearest(name, known);
-    const std::string what = flag ? t("there is no option", "없는 옵션입니다:")
-                                  : t("there is no command", "없는 명령입니다:");
-    if (meant.empty()) return fmt::format("{} '{}'", what, name);
-    return fmt::format(
-        fmt::runtime(t("{} '{}'; did you mean '{}'?", "{} '{}'. '{}'을(를) 찾으셨나요?")), what,
-        name, meant);
+    return unknown_word_text(language_, word, known);
 }
 
 std::string CommandLine::what_was_wrong(const CLI::ParseError& error) {

@@ -23,7 +23,9 @@ struct StatsTotals {
     std::int64_t completion_tokens = 0;
     double seconds = 0;  // sum of response times
 
-    double average_seconds() const { return requests > 0 ? seconds / static_cast<double>(requests) : 0; }
+    double average_seconds() const {
+        return requests > 0 ? seconds / static_cast<double>(requests) : 0;
+    }
     double tokens_per_second() const {
         return seconds > 0 ? static_cast<double>(completion_tokens) / seconds : 0;
     }
