@@ -97,6 +97,7 @@ TEST_CASE("groundedness") {
         {"English, made up", "How soon?", "You should call the police tomorrow morning.", false},
         {"list numbers are no facts", "How soon?", "1. reported\n2. within two hours", true},
         {"echo of the question", "연차휴가는 며칠인가요?", "연차휴가는 며칠인가요?", false},
+        {"words from all over", "휴가는?", "직원은 laptop 25일을 reported 쓴다 desk.", false},
         {"empty", "휴가는?", "", false},
         {"broken bytes", "휴가는?", "\xFF\xFE", false},
     };

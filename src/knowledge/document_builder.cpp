@@ -10,6 +10,7 @@ namespace jikji::knowledge {
 namespace {
 
 constexpr std::size_t kHeadingBytesMax = 200;  // a longer one is a paragraph in disguise
+constexpr int kHeadingColumnsMax = 50;         // of a heading in text without markup
 constexpr std::string_view kPathSeparator = " > ";
 
 // A wrapped line is at least this wide, and at least this share of its paragraph's widest line.
@@ -47,6 +48,32 @@ bool begins_item(std::string_view line) {
 
 bool ends_sentence(std::string_view line) {
     return line.empty() || std::string_view(".?!:;").find(line.back()) != std::string_view::npos;
+}
+
+/// The level that the number of a heading says: 1 for "2. x" and "제3장 x", 2 for "2.1 x"; 0: none.
+int numbered_level(std::string_view line) {
+    if (line.starts_with("제")) {
+        const std::size_t digits = line.find_first_not_of("0123456789", 3);
+        if (digits == std::string_view::npos || digits == 3) return 0;
+        if (line.substr(digits).starts_with("장")) return 1;
+        return line.substr(digits).starts_with("조") ? 2 : 0;
+    }
+    const std::size_t number = line.find_first_not_of("0123456789.");
+    if (number == std::string_view::npos || number == 0 || number > 8) return 0;
+    if (line[number] != ' ' || line.front() == '.') return 0;
+    const std::string_view digits = line.substr(0, number);
+    const auto dots = std::count(digits.begin(), digits.end(), '.');
+    if (dots == 0) return 0;  // "17 days" begins a sentence
+    return static_cast<int>(dots) + (digits.back() == '.' ? 0 : 1);
+}
+
+/// Whether the first of these lines is a heading over the others.
+int heading_level(std::string_view paragraph) {
+    const auto lines = lines_of(paragraph);
+    if (lines.size() < 2 || numbered_level(lines[1]) > 0) return 0;
+    const std::string_view line = text::strip(lines[0]);
+    if (ends_sentence(line) || text::display_width(line) > kHeadingColumnsMax) return 0;
+    return std::min(numbered_level(line), 6);
 }
 
 std::string without_trailing_blanks(std::string_view text) {
@@ -94,6 +121,18 @@ std::string join_wrapped_lines(std::string_view paragraph) {
         out += goes_on ? ' ' : '\n';
     }
     return out;
+}
+
+void add_plain_text(DocumentBuilder& builder, std::string_view text) {
+    for (std::string_view paragraph : paragraphs_of(text)) {
+        paragraph.remove_prefix(std::min(paragraph.find_first_not_of('\n'), paragraph.size()));
+        if (const int level = heading_level(paragraph); level > 0) {
+            const std::size_t end = paragraph.find('\n');
+            builder.heading(level, paragraph.substr(0, end));
+            paragraph.remove_prefix(end + 1);
+        }
+        builder.paragraph(join_wrapped_lines(paragraph));
+    }
 }
 
 std::vector<std::string_view> paragraphs_of(std::string_view text) {

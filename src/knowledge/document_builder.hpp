@@ -45,6 +45,11 @@ std::string clean_text(std::string_view text);
 /// widest of its paragraph and does not end a sentence goes on in the next one.
 std::string join_wrapped_lines(std::string_view paragraph);
 
+/// The paragraphs of a text without markup, wrapped lines joined. A short first line that is
+/// numbered ("2. 출장", "제3장 휴가") and does not end a sentence becomes a heading, unless the
+/// line after it is numbered too (then it is a list).
+void add_plain_text(DocumentBuilder& builder, std::string_view text);
+
 /// Cuts at blank lines.
 std::vector<std::string_view> paragraphs_of(std::string_view text);
 

@@ -5,6 +5,7 @@
 
 #include "text/endings.hpp"
 #include "text/normalise.hpp"
+#include "text/sentences.hpp"
 #include "text/terms.hpp"
 
 namespace jikji::knowledge {
@@ -101,26 +102,71 @@ bool tells_nothing(const Word& word) {
                        [](const std::string& term) { return text::is_stop_term(term); });
 }
 
+/// What a sentence of an answer may lean on: each sentence of the passages with the next one. Words
+/// picked from all over the documents make no sentence of theirs.
+std::vector<Vocabulary> windows_of(const std::vector<Passage>& passages) {
+    std::vector<Vocabulary> windows;
+    for (const Passage& passage : passages) {
+        const std::string_view text = passage.text;
+        const auto spans = text::sentences_of(text);
+        for (std::size_t i = 0; i < spans.size(); ++i) {
+            const std::size_t end = spans[std::min(i + 1, spans.size() - 1)].end;
+            Vocabulary window;
+            window.add(passage.place.heading);
+            window.add(text.substr(spans[i].begin, end - spans[i].begin));
+            windows.push_back(std::move(window));
+        }
+    }
+    return windows;
+}
+
+struct Support {
+    double words = 0, found = 0, numbers = 0, numbers_found = 0;
+
+    double share() const {
+        // A wrong number spoils an answer more than a word that the documents do not use.
+        const double trust = numbers > 0 ? numbers_found / numbers : 1;
+        return words > 0 ? found / words * trust : 0;
+    }
+};
+
+Support support_of(const std::vector<Word>& words, const Vocabulary& window) {
+    Support support;
+    for (const Word& word : words) {
+        const double share = window.share(word);
+        // One syllable alone stands nearly everywhere.
+        const bool weak = !word.number && word.terms.front().size() <= 3;
+        const double weight = weak ? 0.5 : static_cast<double>(word.terms.size());
+        support.words += weight;
+        support.found += weight * share;
+        support.numbers += word.number;
+        if (word.number) support.numbers_found += share;
+    }
+    return support;
+}
+
 }  // namespace
 
 double groundedness(const std::string& question, const std::string& answer,
                     const std::vector<Passage>& passages) {
-    Vocabulary asked, given;
+    Vocabulary asked;
     asked.add(question);
-    for (const Passage& passage : passages) given.add(passage.place.heading + "\n" + passage.text);
-    double words = 0, found = 0, numbers = 0, numbers_found = 0;
-    for (const Word& word : words_of(without_list_numbers(answer))) {
-        if (tells_nothing(word) || asked.share(word) == 1) continue;
-        const double share = given.share(word);
-        ++words;
-        found += share;
-        numbers += word.number;
-        if (word.number) numbers_found += share;
+    const auto windows = windows_of(passages);
+    const std::string said = without_list_numbers(answer);
+    double weights = 0, grounded = 0;
+    for (const text::Span& span : text::sentences_of(said)) {
+        auto words = words_of(std::string_view(said).substr(span.begin, span.end - span.begin));
+        std::erase_if(
+            words, [&](const Word& word) { return tells_nothing(word) || asked.share(word) == 1; });
+        if (words.empty()) continue;
+        double best = 0;
+        for (const Vocabulary& window : windows) {
+            best = std::max(best, support_of(words, window).share());
+        }
+        weights += static_cast<double>(words.size());
+        grounded += best * static_cast<double>(words.size());
     }
-    if (words == 0) return 0;
-    // A wrong number spoils an answer more than a word that the documents do not use.
-    const double trust = numbers > 0 ? numbers_found / numbers : 1;
-    return found / words * trust;
+    return weights > 0 ? grounded / weights : 0;
 }
 
 }  // namespace jikji::knowledge

@@ -14,7 +14,8 @@ namespace jikji::knowledge {
 inline constexpr double kGroundedShare = 0.6;
 
 /// The share of the answer's content terms (no stop terms, none of the question's own) that stand
-/// in the passages, 0..1; 0 for an answer without content terms.
+/// in the passages, 0..1, each sentence by the two sentences of a passage that support it best; 0
+/// for an answer without content terms.
 double groundedness(const std::string& question, const std::string& answer,
                     const std::vector<Passage>& passages);
 

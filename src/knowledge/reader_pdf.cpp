@@ -54,9 +54,7 @@ void add_pages(DocumentBuilder& builder, std::string_view text) {
         const std::size_t end = text.find('\f');
         const std::string clean = clean_text(text.substr(0, end));
         builder.page(page++);
-        for (const auto paragraph : paragraphs_of(clean)) {
-            builder.paragraph(join_wrapped_lines(paragraph));
-        }
+        add_plain_text(builder, clean);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     }
 }

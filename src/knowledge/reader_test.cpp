@@ -85,6 +85,7 @@ TEST_CASE("a PDF gives pages and joins wrapped lines") {
     const Document document = read(example("출장-지침.pdf"));
     CHECK(section_at(document, "국내 출장의 일비").page == 1);
     CHECK(section_at(document, "항공권은 재무팀이").page == 2);
+    CHECK(section_at(document, "영수증을 재무팀에").heading == "3. 정산");
     CHECK(document.text.find("숙박비는 서울이 하룻밤 12만 원") != std::string::npos);
 }
 
@@ -107,6 +108,28 @@ TEST_CASE("Korean charsets") {
 TEST_CASE("a guessed charset is noted") {
     CHECK(read_text("caf\xE9 au lait").note.find("ISO-8859-1") != std::string::npos);
     CHECK(read_text("보안").note.empty());
+}
+
+TEST_CASE("numbered lines of plain text are headings or lists") {
+    struct Case {
+        const char* name;
+        const char* source;
+        const char* heading;  // of the last section
+    };
+    const Case cases[] = {
+        {"number", "1. 휴가\n휴가는 17일이다.", "1. 휴가"},
+        {"below", "1. 휴가\n이렇다.\n\n1.2 병가\n병가는 30일이다.", "1. 휴가 > 1.2 병가"},
+        {"article", "제1장 총칙\n이렇다.\n\n제2조 (정의)\n휴가란 쉬는 것이다.",
+         "제1장 총칙 > 제2조 (정의)"},
+        {"list", "1. 신청서\n2. 진단서", ""},
+        {"sentence", "1. 휴가는 17일이다.\n병가는 30일이다.", ""},
+        {"quantity", "17 days of leave\nare given", ""},
+        {"alone", "1. 신청서", ""},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(std::string(c.name));
+        CHECK(read_text(c.source).sections.back().heading == c.heading);
+    }
 }
 
 TEST_CASE("Markdown gives heading paths and plain text") {

@@ -18,9 +18,7 @@ Document read_text(const std::string& bytes) {
                      "; save the file as UTF-8 if letters look wrong");
     }
     const std::string clean = clean_text(decoded->text);
-    for (const auto paragraph : paragraphs_of(clean)) {
-        builder.paragraph(join_wrapped_lines(paragraph));
-    }
+    add_plain_text(builder, clean);
     return builder.finish();
 }
 

@@ -60,6 +60,10 @@ std::string nfc(std::string_view text) {
     return is_ascii(text) ? std::string(text) : map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 }
 
+std::string nfd(std::string_view text) {
+    return is_ascii(text) ? std::string(text) : map(text, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+}
+
 std::string casefold_nfkc(std::string_view text) { return map(text, kNfkc | UTF8PROC_CASEFOLD); }
 
 CodePoint code_point_at(std::string_view text, std::size_t at) {

@@ -14,6 +14,9 @@ std::string nfkc(std::string_view text);
 /// NFC: decomposed Hangul (as macOS writes it) -> syllables; nothing else changes its look.
 std::string nfc(std::string_view text);
 
+/// NFD: Hangul syllables to their letters, é to e and a combining accent.
+std::string nfd(std::string_view text);
+
 /// NFKC and case folded: equal for what people take to be the same word.
 std::string casefold_nfkc(std::string_view text);
 
