@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -35,6 +34,7 @@ private:
     void client_flags(CLI::App& command, CommonOptions& options);
     void generation_flags(CLI::App& command, GenerationFlags& flags);
     void prompt_flags(CLI::App& command, PromptFields& fields);
+    void collection_flag(CLI::App& command, std::string& name);
     void json_flag(CLI::App& command, bool& json);
 
     void add_serve();
@@ -56,6 +56,7 @@ private:
     std::string what_was_wrong(const CLI::ParseError& error);
     std::string unknown_word(const CLI::App& where, const std::string& word) const;
     CLI::App& deepest();
+    static std::string way_to(const CLI::App& command);
     static std::string help_of(const CLI::App& command);
 
     Language language_;
@@ -163,6 +164,10 @@ void CommandLine::generation_flags(CLI::App& command, GenerationFlags& flags) {
     command.add_flag("!--no-cache", flags.use_cache, t("make the answer anew", "캐시를 쓰지 않음"));
 }
 
+void CommandLine::collection_flag(CLI::App& command, std::string& name) {
+    command.add_option("--collection", name, t("collection (documents)", "문서 모음(documents)"));
+}
+
 void CommandLine::json_flag(CLI::App& command, bool& json) {
     command.add_flag("--json", json, t("as JSON", "JSON으로"));
 }
@@ -172,15 +177,15 @@ void CommandLine::add_serve() {
                                [this] { return cli::serve(serve_); });
     common_flags(serve, serve_.common);
     serve
-        .add_option(
-            "--host", serve_.host,
-            t("address; any but loopback needs a key", "주소. 루프백이 아니면 키가 필요합니다"))
-        ->envname("JIKJI_HOST")
-        ->capture_default_str();
-    serve.add_option("--port", serve_.port, t("port; 0 = any free one", "포트. 0 = 빈 포트"))
+        .add_option("--host", serve_.host,
+                    t("address (127.0.0.1); any but loopback needs a key",
+                      "주소(127.0.0.1). 루프백이 아니면 키가 필요합니다"))
+        ->envname("JIKJI_HOST");
+    serve
+        .add_option("--port", serve_.port,
+                    t("port (8080); 0 = any free one", "포트(8080). 0 = 빈 포트"))
         ->envname("JIKJI_PORT")
-        ->check(CLI::Range(0, 65535))
-        ->capture_default_str();
+        ->check(CLI::Range(0, 65535));
     serve.add_option("--chat-model", serve_.chat_model, t("default chat model", "기본 대화 모델"))
         ->envname("JIKJI_CHAT_MODEL");
     serve
@@ -208,14 +213,16 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     serve.add_option("--threads", serve_.threads, t("0 = physical cores", "0 = 물리 코어 수"))
         ->envname("JIKJI_THREADS")
         ->check(CLI::Range(0, 1024));
-    serve.add_option("--context", serve_.context, t("tokens of one chat", "대화 하나의 토큰 수"))
+    serve
+        .add_option("--context", serve_.context,
+                    t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"))
         ->envname("JIKJI_CONTEXT")
-        ->check(CLI::Range(64, 1'048'576))
-        ->capture_default_str();
-    serve.add_option("--parallel", serve_.parallel, t("chats at once", "동시에 처리할 대화 수"))
+        ->check(CLI::Range(64, 1'048'576));
+    serve
+        .add_option("--parallel", serve_.parallel,
+                    t("chats at once (8)", "동시에 처리할 대화 수(8)"))
         ->envname("JIKJI_PARALLEL")
-        ->check(CLI::Range(1, 256))
-        ->capture_default_str();
+        ->check(CLI::Range(1, 256));
     serve.add_option("--gpu-layers", serve_.gpu_layers, t("-1 = all that fit", "-1 = 되는 만큼"))
         ->envname("JIKJI_GPU_LAYERS")
         ->check(CLI::Range(-1, 10'000));
@@ -237,8 +244,7 @@ void CommandLine::add_ask() {
         *command(root_, "ask", "answers from the documents, with sources",
                  "문서에서 답을 찾고 출처를 보여 줍니다", [this] { return cli::ask(ask_); });
     ask.add_option("question", ask_.question, t("the question", "질문"))->required();
-    ask.add_option("--collection", ask_.collection, t("collection of documents", "문서 모음"))
-        ->capture_default_str();
+    collection_flag(ask, ask_.collection);
     client_flags(ask, ask_.common);
     generation_flags(ask, ask_.generation);
     json_flag(ask, ask_.json);
@@ -248,9 +254,8 @@ void CommandLine::add_ingest() {
     CLI::App& ingest = *command(root_, "ingest", "takes documents in", "문서를 넣습니다",
                                 [this] { return cli::ingest(ingest_); });
     ingest.add_option("path", ingest_.paths, t("files and folders", "파일과 폴더"))->required();
-    ingest
-        .add_option("--collection", ingest_.collection, t("collection of documents", "문서 모음"))
-        ->capture_default_str();
+    ingest.add_option("--collection", ingest_.collection,
+                      t("collection (documents)", "문서 모음(documents)"));
     client_flags(ingest, ingest_.common);
 }
 
@@ -380,9 +385,8 @@ void CommandLine::add_batch() {
     batch.add_option(
         "--out", batch_.output,
         t("where the answers go; none: standard output", "답변 파일. 없으면 표준 출력"));
-    batch.add_option("--in-flight", batch_.in_flight, t("requests at once", "동시 요청 수"))
-        ->check(CLI::Range(1, 64))
-        ->capture_default_str();
+    batch.add_option("--in-flight", batch_.in_flight, t("requests at once (8)", "동시 요청 수(8)"))
+        ->check(CLI::Range(1, 64));
     client_flags(batch, batch_.common);
     generation_flags(batch, batch_.generation);
 }
@@ -392,10 +396,7 @@ void CommandLine::add_doctor_version_help() {
         *command(root_, "doctor", "what this machine has, and what is missing",
                  "이 컴퓨터에 있는 것과 없는 것", [this] { return cli::doctor(doctor_); });
     common_flags(doctor, doctor_.common);
-    doctor.add_option("--port", doctor_.port)
-        ->envname("JIKJI_PORT")
-        ->check(CLI::Range(1, 65535))
-        ->capture_default_str();
+    doctor.add_option("--port", doctor_.port)->envname("JIKJI_PORT")->check(CLI::Range(1, 65535));
     command(root_, "version", "says the version", "버전을 보여 줍니다", [] {
         print(fmt::format("jikji {} ({})\n", JIKJI_VERSION, JIKJI_BACKENDS));
         return kDone;
@@ -426,13 +427,15 @@ CLI::App& CommandLine::deepest() {
     return *at;
 }
 
-/// CLI11 leaves the way to a subcommand out of its usage line unless it is told.
+/// "jikji prompts edit": CLI11 knows only the last word.
+std::string CommandLine::way_to(const CLI::App& command) {
+    const CLI::App* parent = command.get_parent();
+    return (parent == nullptr ? "" : way_to(*parent) + " ") + command.get_name();
+}
+
 std::string CommandLine::help_of(const CLI::App& command) {
-    std::string way;
-    for (const CLI::App* at = command.get_parent(); at != nullptr; at = at->get_parent()) {
-        way = at->get_name() + (way.empty() ? "" : " ") + way;
-    }
-    return command.help(way);
+    const CLI::App* parent = command.get_parent();
+    return command.help(parent == nullptr ? "" : way_to(*parent));
 }
 
 std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
@@ -464,11 +467,7 @@ std::string CommandLine::what_was_wrong(const CLI::ParseError& error) {
 int CommandLine::refuse(const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return root_.exit(error);  // --help, --version
     tell(fmt::format("jikji: {}", what_was_wrong(error)));
-    std::string path;
-    for (const CLI::App* at = &deepest(); at->get_parent() != nullptr; at = at->get_parent()) {
-        path = at->get_name() + " " + path;
-    }
-    tell(fmt::format("{}: jikji {}--help", t("see", "도움말"), path));
+    tell(fmt::format("{}: {} --help", t("see", "도움말"), way_to(deepest())));
     return kUsage;
 }
 
