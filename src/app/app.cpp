@@ -170,7 +170,7 @@ struct App::Rooms {
           embeddings(engine, embedding_model),
           files(database, options.data / "files"),
           collections(database, files, service::encoder_of(embeddings)),
-          answers(collections, chat),
+          answers(collections, chat, embedding_model),
           services{engine,  chat,     embeddings, files, collections, answers,
                    prompts, settings, stats,      cache, registry},
           server((fill_router(), server_options(options, registry)), router),

@@ -104,7 +104,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     const std::string key = std::string(architecture) + ".pooling_type";
     encoder_only_ =
         llama_model_meta_val_str(model_.get(), key.c_str(), pooling, sizeof pooling) > 0;
-    unigram_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_UGM;
+    wordpiece_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
     markup_ = markup_of(vocab);
     if (!encoder_only_) load_templates();
 }

@@ -35,7 +35,7 @@ public:
     int context_trained() const noexcept { return context_; }     // tokens
     int dimensions() const noexcept { return dimensions_; }       // of a hidden state
     bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
-    bool unigram() const noexcept { return unigram_; }  // its tokenizer is SentencePiece unigram
+    bool wordpiece() const noexcept { return wordpiece_; }  // BERT's tokenizer
     std::string description() const;                    // "llama 135M Q4_1"
     bool ends_generation(Token token) const;
     bool control(Token token) const;
@@ -75,7 +75,7 @@ private:
     int context_ = 0;
     int dimensions_ = 0;
     bool encoder_only_ = false;
-    bool unigram_ = false;
+    bool wordpiece_ = false;
 };
 
 }  // namespace jikji::llama

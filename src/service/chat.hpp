@@ -29,11 +29,11 @@ struct ChatRequest {
 
 struct CompletionRequest {
     std::string model;
-    std::vector<std::string> prompts;                 // texts, or
-    std::vector<std::vector<engine::Token>> tokens;   // tokens
+    std::vector<std::string> prompts;                // texts, or
+    std::vector<std::vector<engine::Token>> tokens;  // tokens
     SamplingOptions options;
     Defaults defaults = Defaults::kOpenAi;
-    int choices = 1;        // per prompt
+    int choices = 1;  // per prompt
     int top_logprobs = -1;
     bool use_cache = true;
 };

@@ -9,8 +9,8 @@
 namespace jikji::service {
 
 struct EmbeddingsRequest {
-    std::string model;                              // empty = the default embedding model
-    std::vector<std::string> texts;                 // texts, or
+    std::string model;                               // empty = the default embedding model
+    std::vector<std::string> texts;                  // texts, or
     std::vector<std::vector<engine::Token>> tokens;  // tokens
     engine::Side side = engine::Side::kNone;
     std::optional<int> dimensions;  // Error(kInvalidArgument) unless it is the model's own number

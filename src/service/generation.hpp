@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "engine/stream.hpp"
+#include "service/stats.hpp"
 
 namespace jikji::service {
 
 class ResponseCache;
-class Stats;
 
 enum class CacheUse { kHit, kMiss, kOff };
 
@@ -22,15 +22,15 @@ class Generation {
 public:
     struct Origin {
         std::string model;
-        std::string fingerprint;   // for system_fingerprint
-        std::string cache_key;     // empty = do not remember
+        std::string fingerprint;  // for system_fingerprint
+        std::string cache_key;    // empty = do not remember
         CacheUse cache = CacheUse::kOff;
         ResponseCache* remember_in = nullptr;
         Stats* count_in = nullptr;
     };
     Generation(engine::Stream stream, Origin origin);
     ~Generation();  // cancels what still runs, and counts it as cancelled
-    Generation(Generation&&) noexcept = default;
+    Generation(Generation&& other) noexcept;
 
     std::optional<engine::Piece> next();  // as engine::Stream
     void when_ready(std::function<void()> wake);
@@ -46,11 +46,14 @@ public:
 
 private:
     void ended();
+    void count(GenerationOutcome::End end);
+    double seconds() const;
 
     engine::Stream stream_;
     Origin origin_;
     std::vector<engine::Piece> pieces_;  // kept only if they are to be remembered
     std::chrono::steady_clock::time_point started_;
+    double first_seconds_ = 0;  // to the first piece
     bool done_ = false;
 };
 

@@ -1,0 +1,104 @@
+#include "service/chat.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "base/limits.hpp"
+#include "service/response_cache.hpp"
+#include "service/settings.hpp"
+#include "service/stats.hpp"
+
+namespace jikji::service {
+namespace {
+
+void check_choices(int choices) {
+    if (choices >= 1 && choices <= limits::kChoices) return;
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("n is {}; give a number from 1 to {}", choices, limits::kChoices), "n",
+        fmt::format("n이 {}입니다. 1에서 {} 사이의 수를 주세요.", choices, limits::kChoices));
+}
+
+/// A stream that holds a whole answer already.
+engine::Stream replay(CachedAnswer answer) {
+    auto writer = std::make_shared<engine::StreamWriter>();
+    engine::Stream stream(writer);
+    for (auto& piece : answer.pieces) writer->push(std::move(piece));
+    writer->finish(answer.finish, answer.usage);
+    return stream;
+}
+
+}  // namespace
+
+Chat::Chat(engine::Engine& engine, PromptLibrary& prompts, Settings& settings, ResponseCache& cache,
+           Stats& stats, std::string default_model)
+    : engine_(engine),
+      prompts_(prompts),
+      settings_(settings),
+      cache_(cache),
+      stats_(stats),
+      default_model_(std::move(default_model)) {}
+
+std::vector<Generation> Chat::start(const ChatRequest& request) {
+    check_choices(request.choices);
+    engine::GenerationRequest made;
+    made.model = request.model.empty() ? default_model_ : request.model;
+    apply_options(request.options, request.defaults, settings_.generation(), made);
+    made.top_logprobs = request.top_logprobs;
+    made.prompt = engine_.render(
+        made.model,
+        request.prompt ? prompts_.messages(*request.prompt, request.messages) : request.messages);
+    return launch(std::move(made), request.choices, request.use_cache);
+}
+
+std::vector<Generation> Chat::start(const CompletionRequest& request) {
+    check_choices(request.choices);
+    engine::GenerationRequest made;
+    made.model = request.model.empty() ? default_model_ : request.model;
+    apply_options(request.options, request.defaults, settings_.generation(), made);
+    made.top_logprobs = request.top_logprobs;
+    std::vector<std::vector<engine::Token>> prompts = request.tokens;
+    for (const std::string& text : request.prompts) {
+        prompts.push_back(engine_.tokenize(made.model, text, /*special=*/false));
+    }
+    std::vector<Generation> out;
+    for (auto& prompt : prompts) {
+        made.prompt = std::move(prompt);
+        for (Generation& one : launch(made, request.choices, request.use_cache)) {
+            out.push_back(std::move(one));
+        }
+    }
+    return out;
+}
+
+std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choices,
+                                     bool use_cache) {
+    const std::string fingerprint = engine_.require(request.model).fingerprint;
+    const std::optional<std::uint32_t> seed = request.sampling.seed;
+    std::vector<Generation> out;
+    for (int choice = 0; choice < choices; ++choice) {
+        // Each choice draws its own numbers, or n equal answers would come of one seed.
+        if (seed) request.sampling.seed = *seed + static_cast<std::uint32_t>(choice);
+        Generation::Origin origin;
+        origin.model = request.model;
+        origin.fingerprint = fingerprint;
+        origin.count_in = &stats_;
+        origin.remember_in = &cache_;
+        if (use_cache) origin.cache_key = ResponseCache::key_of(request, fingerprint, choice);
+        std::optional<CachedAnswer> known;
+        if (!origin.cache_key.empty()) {
+            origin.cache = CacheUse::kMiss;
+            known = cache_.find(origin.cache_key);
+        }
+        if (known) {
+            origin.cache = CacheUse::kHit;
+            origin.cache_key.clear();  // it is there already
+            out.emplace_back(replay(std::move(*known)), std::move(origin));
+        } else {
+            out.emplace_back(engine_.submit(request), std::move(origin));
+        }
+    }
+    return out;
+}
+
+}  // namespace jikji::service

@@ -1,0 +1,44 @@
+#include "service/embeddings.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace jikji::service {
+
+Embeddings::Embeddings(engine::Engine& engine, std::string default_model)
+    : engine_(engine), default_model_(std::move(default_model)) {}
+
+engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
+    engine::EmbeddingRequest made;
+    made.model = request.model.empty() ? default_model_ : request.model;
+    if (request.dimensions) {
+        const int own = engine_.require(made.model).dimensions;
+        if (own != 0 && *request.dimensions != own) {
+            throw Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("dimensions is {}; {} makes vectors of {} and cannot shorten them",
+                            *request.dimensions, made.model, own),
+                "dimensions",
+                fmt::format("dimensions가 {}입니다. {}의 벡터는 {}차원이며 줄일 수 없습니다.",
+                            *request.dimensions, made.model, own));
+        }
+    }
+    made.inputs = request.tokens;
+    for (const std::string& text : request.texts) {
+        made.inputs.push_back(
+            engine_.tokenize_for_embedding(made.model, text, request.side, request.cut));
+    }
+    return engine_.embed(made);
+}
+
+int Embeddings::dimensions() { return engine_.require(default_model_).dimensions; }
+
+int Embeddings::count_tokens(const std::string& text) {
+    // What stands round every text (CLS and SEP, or BOS and EOS) is not the text's own.
+    constexpr int kAround = 2;
+    const auto tokens = engine_.tokenize(default_model_, text, /*special=*/false);
+    return std::max(0, static_cast<int>(tokens.size()) - kAround);
+}
+
+}  // namespace jikji::service
