@@ -61,7 +61,7 @@ net::awaitable<void> Connection::run() {
     try {
         bool first = true;
         while (co_await serve_one(first)) first = false;
-        if (!broken_ && !cut_ && !reader_.idle()) co_await linger();
+        if (!broken_ && !cut_ && !reader_.idle() && !reader_.ended()) co_await linger();
     } catch (const boost::system::system_error&) {  // the client left; nobody to tell
     } catch (const std::exception& error) {
         log_error(call_.request_id, error.what());

@@ -47,13 +47,16 @@ RequestReader::RequestReader(net::ip::tcp::socket& socket, Deadline& deadline,
 
 RequestReader::~RequestReader() = default;
 
-net::awaitable<std::size_t> RequestReader::read_more(boost::system::error_code& error) {
+net::awaitable<std::size_t> RequestReader::read_more(std::size_t room,
+                                                     boost::system::error_code& error) {
+    error = net::error::eof;
+    if (ended_) co_return 0;
     const std::size_t before = buffer_.size();
-    const std::size_t room = parser_ ? kBodyReadBytes : kHeadReadBytes;
     buffer_.resize(before + room);
     const std::size_t count = co_await socket_.async_read_some(
         net::buffer(buffer_.data() + before, room), net::redirect_error(net::use_awaitable, error));
     buffer_.resize(before + count);
+    ended_ = error == net::error::eof;
     co_return count;
 }
 
@@ -77,7 +80,7 @@ net::awaitable<bool> RequestReader::read_head(Milliseconds first_byte_time) {
             co_return true;
         }
         boost::system::error_code error;
-        if (co_await read_more(error) == 0 || error) {
+        if (co_await read_more(kHeadReadBytes, error) == 0 || error) {
             if (deadline_.expired() && !idle_) throw too_slow();
             co_return false;
         }
@@ -145,7 +148,7 @@ net::awaitable<std::size_t> RequestReader::read_body(char* out, std::size_t size
         if (body_done()) break;
         arm_for_body();
         boost::system::error_code error;
-        co_await read_more(error);
+        co_await read_more(kBodyReadBytes, error);
         deadline_.disarm();
         if (error && deadline_.expired()) throw too_slow();
         if (error == net::error::eof)
@@ -157,14 +160,7 @@ net::awaitable<std::size_t> RequestReader::read_body(char* out, std::size_t size
 
 net::awaitable<boost::system::error_code> RequestReader::read_ahead() {
     boost::system::error_code error;
-    while (!error && buffer_.size() < kAheadBytes) {
-        const std::size_t before = buffer_.size();
-        buffer_.resize(before + kHeadReadBytes);
-        const std::size_t count =
-            co_await socket_.async_read_some(net::buffer(buffer_.data() + before, kHeadReadBytes),
-                                             net::redirect_error(net::use_awaitable, error));
-        buffer_.resize(before + count);
-    }
+    while (!error && buffer_.size() < kAheadBytes) co_await read_more(kHeadReadBytes, error);
     co_return error;
 }
 

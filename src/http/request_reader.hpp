@@ -31,12 +31,16 @@ public:
     /// Nothing of a request has come: closing now takes nothing from anyone.
     bool idle() const { return idle_; }
 
+    /// The client sends no more. Asio must not be asked again then: it reports an end once, and a
+    /// second read waits for ever.
+    bool ended() const { return ended_; }
+
     /// Reads ahead until the client leaves, sends too much (no error), or the wait is cancelled.
     net::awaitable<boost::system::error_code> read_ahead();
 
 private:
     struct Parser;
-    net::awaitable<std::size_t> read_more(boost::system::error_code& error);
+    net::awaitable<std::size_t> read_more(std::size_t room, boost::system::error_code& error);
     void parse_head(std::size_t size);
     std::size_t parse_body(char* out, std::size_t size);
     void arm_for_body();
@@ -48,6 +52,7 @@ private:
     Head head_;
     std::string buffer_;  // came, and is not read yet
     bool idle_ = true;
+    bool ended_ = false;
     std::uint64_t body_bytes_ = 0;
     Clock::time_point body_start_;
 };

@@ -215,6 +215,8 @@ void check_case(int port, const BadCase& c, bool byte_by_byte) {
     }
     socket.end_sending();
     const std::string answer = socket.receive_all();
+    CHECK(socket.closed());  // in order and at once, so that no proxy waits
+    CHECK(answer.find("HTTP/1.1 ", 1) == std::string::npos);  // one answer to one request
     CHECK(status_of(answer) == c.status);
     CHECK(answer.find("\r\nx-request-id: req_") != std::string::npos);
     CHECK(answer.find("\r\nopenai-version: 2020-10-01\r\n") != std::string::npos);
