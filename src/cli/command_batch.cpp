@@ -172,7 +172,14 @@ private:
 };
 
 std::ifstream open_input(const fs::path& path) {
-    if (!fs::is_regular_file(path)) throw_errno(fs::exists(path) ? EISDIR : ENOENT, "read", path);
+    if (!fs::is_regular_file(path)) {
+        throw Error(
+            ErrorCode::kNotFound,
+            fmt::format("{} is no file; give a JSONL file, one request a line", path.string()),
+            "file",
+            fmt::format("{} 파일이 없습니다. 한 줄에 요청 하나인 JSONL 파일을 주세요.",
+                        path.string()));
+    }
     std::ifstream input(path, std::ios::binary);
     if (!input) throw_errno(errno, "read", path);
     return input;

@@ -91,7 +91,7 @@ private:
             fmt::format(fmt::runtime(say(language_, "passages: {}", "구절 {}개")), chunks));
         const auto old = known_.by_path.find(path);
         if (old != known_.by_path.end()) {  // the file has changed: its old text must go
-            client_.request("DELETE", files_path() + "/" + percent_encoded(old->second));
+            client_.request("DELETE", "/v1/files/" + percent_encoded(old->second));
             ++tally.replaced;
         } else {
             ++tally.added;
@@ -139,7 +139,6 @@ private:
 
     // A file that could not be read is taken out again, so that the next try starts afresh.
     [[noreturn]] void throw_failed(const std::string& id, const json::object& last_error) {
-        client_.request("DELETE", files_path() + "/" + percent_encoded(id));
         client_.request_any("DELETE", "/v1/files/" + percent_encoded(id));
         const std::string why = text_at(last_error, "message");
         throw Error(ErrorCode::kRejected, why.empty() ? "it could not be read" : why, "", why);

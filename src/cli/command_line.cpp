@@ -15,6 +15,11 @@
 namespace jikji::cli {
 namespace {
 
+constexpr std::pair<const char*, const char*> kKoreanLabels[] = {
+    {"Usage", "사용법"},    {"OPTIONS", "옵션"},  {"Positionals", "인자"},
+    {"SUBCOMMAND", "명령"}, {"REQUIRED", "필수"}, {"Env", "환경 변수"},
+};
+
 /// The tree of commands and the options that they fill. Lives as long as the parsing.
 class CommandLine {
 public:
@@ -34,6 +39,8 @@ private:
     void client_flags(CLI::App& command, CommonOptions& options);
     void generation_flags(CLI::App& command, GenerationFlags& flags);
     void prompt_flags(CLI::App& command, PromptFields& fields);
+    void number_flag(CLI::App& command, const std::string& name, int& target, CLI::Range range,
+                     const std::string& text);
     void collection_flag(CLI::App& command, std::string& name);
     void json_flag(CLI::App& command, bool& json);
 
@@ -64,16 +71,10 @@ private:
     Action action_;
 
     ServeOptions serve_;
-    std::string log_level_;
     ChatOptions chat_;
     AskOptions ask_;
     IngestOptions ingest_;
-    ModelsOptions models_;
-    CommonOptions models_common_;
-    std::vector<std::string> model_names_;
-    std::string model_name_, model_source_;
-    int model_context_ = 0;
-    bool model_link_ = false;
+    ModelsCommandOptions models_;
     PromptsOptions prompts_;
     SettingsOptions settings_;
     StatsOptions stats_;
@@ -87,20 +88,12 @@ CommandLine::CommandLine(Language language)
     : language_(language),
       root_(t("Jikji: a complete private AI backend", "직지: 내 컴퓨터에서 다 되는 AI 백엔드"),
             "jikji") {
+    if (language == Language::kKorean) root_.option_defaults()->group("옵션");
     root_.set_help_flag("-h,--help", t("says what can be typed", "도움말을 보여 줍니다"));
     root_.set_version_flag("--version", JIKJI_VERSION, t("says the version", "버전을 보여 줍니다"));
     root_.require_subcommand(0, 1);
     if (language == Language::kKorean) {
-        for (const auto& [english, korean] :
-             std::initializer_list<std::pair<const char*, const char*>>{{"Usage", "사용법"},
-                                                                        {"OPTIONS", "옵션"},
-                                                                        {"Options", "옵션"},
-                                                                        {"Positionals", "인자"},
-                                                                        {"SUBCOMMAND", "명령"},
-                                                                        {"SUBCOMMANDS", "명령"},
-                                                                        {"Subcommands", "명령"},
-                                                                        {"REQUIRED", "필수"},
-                                                                        {"Env", "환경 변수"}}) {
+        for (const auto& [english, korean] : kKoreanLabels) {
             root_.get_formatter()->label(english, korean);
         }
     }
@@ -119,7 +112,10 @@ CommandLine::CommandLine(Language language)
 CLI::App* CommandLine::command(CLI::App& parent, const char* name, std::string_view english,
                                std::string_view korean, Action action) {
     CLI::App* out = parent.add_subcommand(name, t(english, korean));
-    if (language_ == Language::kKorean) out->group("명령");
+    if (language_ == Language::kKorean) {
+        out->group("명령");
+        out->get_help_ptr()->group("옵션");
+    }
     out->require_subcommand(0, 1);
     if (action) out->callback([this, action = std::move(action)] { action_ = action; });
     return out;
@@ -164,6 +160,14 @@ void CommandLine::generation_flags(CLI::App& command, GenerationFlags& flags) {
     command.add_flag("!--no-cache", flags.use_cache, t("make the answer anew", "캐시를 쓰지 않음"));
 }
 
+/// --gpu-layers can also be given as JIKJI_GPU_LAYERS.
+void CommandLine::number_flag(CLI::App& command, const std::string& name, int& target,
+                              CLI::Range range, const std::string& text) {
+    std::string variable = "JIKJI_" + name.substr(2);
+    for (char& c : variable) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+    command.add_option(name, target, text)->check(std::move(range))->envname(variable);
+}
+
 void CommandLine::collection_flag(CLI::App& command, std::string& name) {
     command.add_option("--collection", name, t("collection (documents)", "문서 모음(documents)"));
 }
@@ -181,11 +185,8 @@ void CommandLine::add_serve() {
                     t("address (127.0.0.1); any but loopback needs a key",
                       "주소(127.0.0.1). 루프백이 아니면 키가 필요합니다"))
         ->envname("JIKJI_HOST");
-    serve
-        .add_option("--port", serve_.port,
-                    t("port (8080); 0 = any free one", "포트(8080). 0 = 빈 포트"))
-        ->envname("JIKJI_PORT")
-        ->check(CLI::Range(0, 65535));
+    number_flag(serve, "--port", serve_.port, CLI::Range(0, 65535),
+                t("port (8080); 0 = any free one", "포트(8080). 0 = 빈 포트"));
     serve.add_option("--chat-model", serve_.chat_model, t("default chat model", "기본 대화 모델"))
         ->envname("JIKJI_CHAT_MODEL");
     serve
@@ -210,23 +211,15 @@ void CommandLine::add_serve() {
 }
 
 void CommandLine::add_serve_limits(CLI::App& serve) {
-    serve.add_option("--threads", serve_.threads, t("0 = physical cores", "0 = 물리 코어 수"))
-        ->envname("JIKJI_THREADS")
-        ->check(CLI::Range(0, 1024));
-    serve
-        .add_option("--context", serve_.context,
-                    t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"))
-        ->envname("JIKJI_CONTEXT")
-        ->check(CLI::Range(64, 1'048'576));
-    serve
-        .add_option("--parallel", serve_.parallel,
-                    t("chats at once (8)", "동시에 처리할 대화 수(8)"))
-        ->envname("JIKJI_PARALLEL")
-        ->check(CLI::Range(1, 256));
-    serve.add_option("--gpu-layers", serve_.gpu_layers, t("-1 = all that fit", "-1 = 되는 만큼"))
-        ->envname("JIKJI_GPU_LAYERS")
-        ->check(CLI::Range(-1, 10'000));
-    serve.add_option("--log-level", log_level_, "debug, info, warn, error, off")
+    number_flag(serve, "--threads", serve_.threads, CLI::Range(0, 1024),
+                t("0 = physical cores", "0 = 물리 코어 수"));
+    number_flag(serve, "--context", serve_.context, CLI::Range(64, 1'048'576),
+                t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"));
+    number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 256),
+                t("chats at once (8)", "동시에 처리할 대화 수(8)"));
+    number_flag(serve, "--gpu-layers", serve_.gpu_layers, CLI::Range(-1, 10'000),
+                t("-1 = all that fit", "-1 = 되는 만큼"));
+    serve.add_option("--log-level", serve_.log_level, "debug, info, warn, error, off")
         ->envname("JIKJI_LOG_LEVEL");
 }
 
@@ -260,11 +253,13 @@ void CommandLine::add_ingest() {
 }
 
 ModelsOptions CommandLine::models_options() const {
-    ModelsOptions out = models_;
+    ModelsOptions out;
     out.language = language_;
-    const auto data =
-        models_common_.data.empty() ? app::default_data_folder() : models_common_.data;
-    out.folder = models_common_.models.empty() ? data / "models" : models_common_.models;
+    out.json = models_.json;
+    out.quiet = models_.quiet;
+    const CommonOptions& given = models_.common;
+    const auto data = given.data.empty() ? app::default_data_folder() : given.data;
+    out.folder = given.models.empty() ? data / "models" : given.models;
     return out;
 }
 
@@ -273,7 +268,7 @@ void CommandLine::add_models() {
     const auto add = [this, &group](const char* name, std::string_view english,
                                     std::string_view korean, Action action) -> CLI::App& {
         CLI::App& made = *command(group, name, english, korean, std::move(action));
-        common_flags(made, models_common_);
+        common_flags(made, models_.common);
         made.add_flag("--quiet", models_.quiet, t("no progress", "진행 표시 없음"));
         json_flag(made, models_.json);
         return made;
@@ -282,27 +277,27 @@ void CommandLine::add_models() {
         [this] { return models_list(models_options()); });
     CLI::App& show =
         add("show", "one model: size, memory, whether it fits", "모델 하나: 크기, 메모리, 맞는지",
-            [this] { return models_show(models_options(), model_name_, model_context_); });
-    show.add_option("model", model_name_, t("name or .gguf file", "이름이나 .gguf 파일"))
+            [this] { return models_show(models_options(), models_.name, models_.context); });
+    show.add_option("model", models_.name, t("name or .gguf file", "이름이나 .gguf 파일"))
         ->required();
-    show.add_option("--context", model_context_, t("tokens", "토큰 수"))
+    show.add_option("--context", models_.context, t("tokens", "토큰 수"))
         ->check(CLI::Range(0, 1 << 20));
     CLI::App& put = add("add", "takes in a GGUF file", "GGUF 파일을 넣습니다", [this] {
-        return models_add(models_options(), model_source_, model_name_, model_link_);
+        return models_add(models_options(), models_.source, models_.name, models_.link);
     });
-    put.add_option("file", model_source_, t("a .gguf file", ".gguf 파일"))->required();
-    put.add_option("--name", model_name_, t("its name here", "여기서 쓸 이름"));
-    put.add_flag("--link", model_link_, t("a link instead of a copy", "복사하지 않고 링크"));
+    put.add_option("file", models_.source, t("a .gguf file", ".gguf 파일"))->required();
+    put.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
+    put.add_flag("--link", models_.link, t("a link instead of a copy", "복사하지 않고 링크"));
     CLI::App& import =
         add("import", "takes in a Hugging Face folder", "Hugging Face 폴더를 넣습니다",
-            [this] { return models_import(models_options(), model_source_, model_name_); });
-    import.add_option("folder", model_source_, t("the folder", "폴더"))->required();
-    import.add_option("--name", model_name_, t("its name here", "여기서 쓸 이름"));
+            [this] { return models_import(models_options(), models_.source, models_.name); });
+    import.add_option("folder", models_.source, t("the folder", "폴더"))->required();
+    import.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
     for (CLI::App* named : {&add("pull", "fetches models by name", "이름으로 모델을 받습니다",
-                                 [this] { return models_pull(models_options(), model_names_); }),
+                                 [this] { return models_pull(models_options(), models_.names); }),
                             &add("rm", "removes models", "모델을 지웁니다",
-                                 [this] { return models_rm(models_options(), model_names_); })}) {
-        named->add_option("name", model_names_, t("names", "이름"))->required();
+                                 [this] { return models_rm(models_options(), models_.names); })}) {
+        named->add_option("name", models_.names, t("names", "이름"))->required();
     }
 }
 
@@ -385,8 +380,8 @@ void CommandLine::add_batch() {
     batch.add_option(
         "--out", batch_.output,
         t("where the answers go; none: standard output", "답변 파일. 없으면 표준 출력"));
-    batch.add_option("--in-flight", batch_.in_flight, t("requests at once (8)", "동시 요청 수(8)"))
-        ->check(CLI::Range(1, 64));
+    number_flag(batch, "--in-flight", batch_.in_flight, CLI::Range(1, 64),
+                t("requests at once (8)", "동시 요청 수(8)"));
     client_flags(batch, batch_.common);
     generation_flags(batch, batch_.generation);
 }
@@ -396,7 +391,8 @@ void CommandLine::add_doctor_version_help() {
         *command(root_, "doctor", "what this machine has, and what is missing",
                  "이 컴퓨터에 있는 것과 없는 것", [this] { return cli::doctor(doctor_); });
     common_flags(doctor, doctor_.common);
-    doctor.add_option("--port", doctor_.port)->envname("JIKJI_PORT")->check(CLI::Range(1, 65535));
+    number_flag(doctor, "--port", doctor_.port, CLI::Range(1, 65535),
+                t("port of the server (8080)", "서버 포트(8080)"));
     command(root_, "version", "says the version", "버전을 보여 줍니다", [] {
         print(fmt::format("jikji {} ({})\n", JIKJI_VERSION, JIKJI_BACKENDS));
         return kDone;
@@ -434,8 +430,9 @@ std::string CommandLine::way_to(const CLI::App& command) {
 }
 
 std::string CommandLine::help_of(const CLI::App& command) {
-    const CLI::App* parent = command.get_parent();
-    return command.help(parent == nullptr ? "" : way_to(*parent));
+    // App::help() would speak of the subcommand that was parsed, which may be `help` itself.
+    return command.get_formatter()->make_help(&command, way_to(command),
+                                              CLI::AppFormatMode::Normal);
 }
 
 std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
@@ -481,10 +478,7 @@ int CommandLine::run(int argc, const char* const* argv) {
         tell(help_of(deepest()));
         return kUsage;
     }
-    // Standard error belongs to what a command tells people; a server's belongs to its log.
-    const bool server = root_.got_subcommand("serve");
-    set_log_level(log_level_.empty() ? (server ? LogLevel::kInfo : LogLevel::kError)
-                                     : log_level_from(log_level_));
+    set_log_level(LogLevel::kError);  // standard error is for people; serve() has a log
     return action_();
 }
 

@@ -1,5 +1,6 @@
 // jikji serve: the server in the foreground, until Ctrl-C.
 #include "app/app.hpp"
+#include "base/log.hpp"
 #include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 #include "cli/say.hpp"
@@ -42,6 +43,7 @@ void tell_models(const app::App& app, Language language) {
 
 int serve(const ServeOptions& options) {
     const Language language = options.common.language;
+    set_log_level(log_level_from(options.log_level));
     app::App app(app_options(options));
     app.listen();
     print(fmt::format("{} {}\n", say(language, "jikji listens on", "직지 서버 주소:"), app.url()));

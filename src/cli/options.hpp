@@ -44,6 +44,7 @@ struct ServeOptions {
     std::vector<std::string> api_keys;
     std::filesystem::path api_key_file;
     std::vector<std::string> allowed_hosts;
+    std::string log_level = "info";
 };
 
 struct ChatOptions {
@@ -64,6 +65,17 @@ struct IngestOptions {
     CommonOptions common;
     std::vector<std::filesystem::path> paths;
     std::string collection = "documents";
+};
+
+struct ModelsCommandOptions {
+    CommonOptions common;
+    std::vector<std::string> names;  // pull, rm
+    std::string name;                // show, or the name to give
+    std::string source;              // a file or a folder
+    int context = 0;
+    bool link = false;
+    bool json = false;
+    bool quiet = false;
 };
 
 struct PromptFields {
