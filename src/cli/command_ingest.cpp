@@ -155,7 +155,7 @@ void tell_summary(const Tally& tally, Language language) {
     print(fmt::format(fmt::runtime(say(language, "{} added, {} replaced, {} unchanged, {} failed\n",
                                        "추가 {}, 교체 {}, 그대로 {}, 실패 {}\n")),
                       tally.added, tally.replaced, tally.unchanged, tally.failed.size()));
-    for (const auto& [path, why] : tally.failed) print(fmt::format("  {}: {}\n", path, why));
+    for (const auto& [path, why] : tally.failed) tell(fmt::format("  {}: {}", path, why));
 }
 
 }  // namespace
