@@ -197,7 +197,7 @@ def take_turns(jikji, llama, streams, rounds):
 def start_seconds(folder, threads):
     times = []
     for turn in range(5):
-        server = Server(Path(folder) / f"start-{turn}", "--threads", threads)
+        server = Server(Path(folder) / f"start-{turn}", threads=threads)
         began = time.perf_counter()
         with server:
             times.append(time.perf_counter() - began)
@@ -246,7 +246,7 @@ def measure_alone(report, jikji, folder, threads):
                    "≥ 0.999", least >= 0.999)
     seconds = start_seconds(folder, threads)
     report.add("start to listening", f"{seconds:.2f} s", "", "< 1 s", seconds < 1)
-    with Server(Path(folder) / "rest", "--threads", threads) as rest:
+    with Server(Path(folder) / "rest", threads=threads) as rest:
         rest.post("/v1/chat/completions", {"model": CHAT, "max_tokens": 8, "messages": [
             {"role": "user", "content": "Hi"}]})
         rest.post("/v1/embeddings", {"model": E5, "input": "Hi"})
@@ -278,8 +278,8 @@ def main():
     print("\n".join(header), flush=True)
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
-        with Server(Path(folder) / "data", "--threads", options.threads, "--context", CONTEXT,
-                    "--parallel", STREAMS) as jikji:
+        with Server(Path(folder) / "data", "--context", CONTEXT, "--parallel", STREAMS,
+                    threads=options.threads) as jikji:
             measure_alone(report, jikji, folder, options.threads)
             with LlamaServer(folder, options.port, options.threads) as llama:
                 measure_beside(report, jikji, llama, options.rounds)

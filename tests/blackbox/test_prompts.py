@@ -17,8 +17,8 @@ def prompts(server):
 
 @pytest.fixture
 def made(server):
-    body = {"name": "번역가", "system_prompt": "You translate into {language}.",
-            "user_template": "{system}\n\nTranslate: {user}",
+    body = {"name": "번역가", "system_prompt": "You translate.",
+            "user_template": "{system}\n\nTranslate into {language}: {user}",
             "examples": [{"user": "cat", "assistant": "chat"}]}
     reply = server.post("/v1/prompts", body)
     assert reply.status in (200, 201), reply

@@ -80,11 +80,11 @@ def test_a_hit_streams_the_same_text(fresh):
 def test_figures_are_kept_over_a_restart(fresh):
     with fresh:
         empty = fresh.get("/v1/stats").json()
-        assert empty["requests"] == 0 and empty["average_seconds"] == 0
+        assert empty["requests"] == 0 and empty["average_response_seconds"] == 0
         say(fresh)
         before = fresh.get("/v1/stats").json()
         assert before["requests"] == 1 and before["completion_tokens"] >= 1
-        assert before["average_seconds"] > 0 and before["tokens_per_second"] > 0
+        assert before["average_response_seconds"] > 0 and before["tokens_per_second"] > 0
     with fresh:
         after = fresh.get("/v1/stats").json()
         assert after["requests"] == 1

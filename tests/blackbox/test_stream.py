@@ -30,10 +30,10 @@ def test_the_client_reads_the_same_text_as_without_a_stream(client):
 
 
 def test_the_clients_own_helper_gets_a_final_answer(client):
-    with client.chat.completions.stream(model=CHAT, messages=MESSAGES, max_tokens=20,
-                                        temperature=0) as stream:
-        final = stream.get_final_completion()
-    assert final.choices[0].message.content and final.choices[0].finish_reason
+    question = [{"role": "user", "content": "What is the capital of France? One sentence."}]
+    with client.chat.completions.stream(model=CHAT, messages=question, temperature=0) as stream:
+        final = stream.get_final_completion()  # raises if the text was cut at max_tokens
+    assert final.choices[0].message.content and final.choices[0].finish_reason == "stop"
 
 
 def test_each_event_has_its_shape(server):
@@ -115,9 +115,9 @@ def test_a_client_that_leaves_stops_the_work(server, read):
     assert not running(), running()
 
 
-def test_a_completion_streams_too(client):
+def test_a_completion_streams_too(client, lenient):
     pieces = [chunk.choices[0].text for chunk in
-              client.completions.create(model=CHAT, prompt="One, two, three,", max_tokens=12,
+              lenient.completions.create(model=CHAT, prompt="One, two, three,", max_tokens=12,
                                         temperature=0, stream=True) if chunk.choices]
     whole = client.completions.create(model=CHAT, prompt="One, two, three,", max_tokens=12,
                                       temperature=0).choices[0].text

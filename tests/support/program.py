@@ -60,12 +60,13 @@ class Answer:
 
 
 class Server:
-    """One `jikji serve`. Use with `with`, or start() and stop()."""
+    """One `jikji serve`. Use with `with`, or start() and stop(). One compute thread: two that share
+    a core with something else wait for each other, and a test's speed must not hang on that."""
 
-    def __init__(self, data, *flags, models=MODELS, port=0, env=None):
+    def __init__(self, data, *flags, models=MODELS, port=0, threads=1, env=None):
         self.data = Path(data)
         self.command = [str(JIKJI), "serve", "--data", str(data), "--models", str(models),
-                        "--port", str(port), *map(str, flags)]
+                        "--port", str(port), "--threads", str(threads), *map(str, flags)]
         self.env = environment(**(env or {}))
         self.log = self.data.parent / f"{self.data.name}.log"
         self.process = None
@@ -115,7 +116,7 @@ class Server:
         host, port = self.url.removeprefix("http://").rsplit(":", 1)
         return host.strip("[]"), int(port)
 
-    def ask(self, method, path, body=None, headers=None, timeout=120):
+    def ask(self, method, path, body=None, headers=None, timeout=60):
         """One request. A dict or list is sent as JSON; bytes as they are."""
         headers = dict(headers or {})
         if isinstance(body, (dict, list)):
