@@ -25,7 +25,8 @@ struct ModelFile {
 
 struct EngineOptions {
     int context = 4096;   // tokens of one chat sequence; capped by what the model was trained on
-    int parallel = 8;     // chat sequences in one batch; they share context * parallel_share cells
+    int parallel = 8;     // chat sequences in one batch
+    int cells = 0;        // KV cells they share; 0 = a whole context and a stretch for each
     int threads = 0;      // 0 = the machine's physical cores
     int gpu_layers = -1;  // -1 = as many as fit; ignored where no GPU was built in
     std::size_t queue = 256;

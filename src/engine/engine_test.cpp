@@ -18,7 +18,7 @@ constexpr int kContext = 128;
 /// An engine with the tiny model in a folder that goes away.
 struct Fixture {
     explicit Fixture(int parallel = 4)
-        : engine({.context = kContext, .parallel = parallel, .threads = 2}) {
+        : engine({.context = kContext, .parallel = parallel, .cells = 2 * kContext, .threads = 2}) {
         folder = std::filesystem::temp_directory_path() /
                  ("jikji-engine-" + std::to_string(std::random_device{}()));
         std::filesystem::create_directories(folder);

@@ -13,12 +13,15 @@ std::string fingerprint_of(const std::filesystem::path& file) {
     const MappedFile mapped(file);
     const std::string_view bytes = mapped.bytes();
     Sha256 digest;
-    digest.update(__DATE__ __TIME__);
+    digest.update("jikji 0.1.0, llama.cpp of llama-cpp-python 0.3.36");
     digest.update(std::to_string(bytes.size()));
     digest.update(bytes.substr(0, 1 << 20));
     digest.update(bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 1 << 16)));
     return "fp_" + digest.finish_hex().substr(0, 12);
 }
+
+// What a chat takes on average; cells are memory even when idle (23 KB each on SmolLM2).
+constexpr int kCellsPerSequence = 256;
 
 }  // namespace
 
@@ -35,7 +38,8 @@ std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptio
     loaded->context = std::min(options.context, loaded->model->context_trained());
     GeneratorOptions lane;
     lane.context = loaded->context;
-    lane.cells = 2 * loaded->context;
+    lane.cells = std::max(options.cells, loaded->context);  // one sequence always fits
+    if (options.cells == 0) lane.cells = loaded->context + options.parallel * kCellsPerSequence;
     lane.parallel = options.parallel;
     lane.threads = options.threads;
     loaded->generator = std::make_unique<Generator>(loaded->model, lane);

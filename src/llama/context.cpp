@@ -42,6 +42,9 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
     params.n_batch = static_cast<std::uint32_t>(options.batch);
     params.n_ubatch = static_cast<std::uint32_t>(options.microbatch);
     params.n_seq_max = static_cast<std::uint32_t>(options.sequences);
+    // Logits are wanted of one token a sequence; room for those of a whole batch would be 100 MB at
+    // a vocabulary of 50,000.
+    if (!options.embeddings) params.n_outputs_max = static_cast<std::uint32_t>(options.sequences);
     params.n_threads = threads;
     params.n_threads_batch = threads;
     params.embeddings = options.embeddings;
