@@ -45,7 +45,7 @@ service::GenerationSettingsChange parse_settings_change(const http::Call& call) 
     out.repeat_penalty = read_float(fields, "repeat_penalty");
     out.stop = fields.optional_strings("stop", limits::kStopStrings);
     out.openai_routes = fields.optional_bool("openai_routes");
-    fields.refuse_unknown();
+    fields.refuse_unknown({"object"});  // a whole object may come back as it was given
     return out;
 }
 
