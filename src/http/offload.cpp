@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -53,30 +54,35 @@ void Workers::loop() {
     }
 }
 
+// `failure` and what `work` refers to live in coroutines that wait for this: nothing is shared with
+// the worker once the way back is posted.
 net::awaitable<void> Workers::run(std::function<void()> work) {
-    const auto executor = co_await net::this_coro::executor;
-    auto failure = std::make_shared<std::exception_ptr>();
-    auto start = [this, executor, failure, &work](auto handler) {
+    const net::any_io_executor executor = co_await net::this_coro::executor;
+    std::exception_ptr failure;
+    auto start = [this, &executor, &failure, &work](auto handler) {
         // std::function copies its target, and the handler can only be moved.
         auto back = std::make_shared<decltype(handler)>(std::move(handler));
         auto guard = std::make_shared<net::executor_work_guard<net::any_io_executor>>(executor);
-        auto job = [executor, failure, back, guard, work = std::move(work)] {
-            try {
-                work();
-            } catch (...) {
-                *failure = std::current_exception();
-            }
+        const auto go_back = [executor, back, guard] {
             net::post(executor, [back, guard] { std::move (*back)(); });
+        };
+        auto job = [go_back, &failure, work = std::move(work)]() mutable {
+            try {
+                std::exchange(work, nullptr)();
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            go_back();
         };
         try {
             post(std::move(job));
         } catch (...) {
-            *failure = std::current_exception();
-            net::post(executor, [back, guard] { std::move (*back)(); });
+            failure = std::current_exception();
+            go_back();
         }
     };
     co_await net::async_initiate<const net::use_awaitable_t<>, void()>(start, net::use_awaitable);
-    if (*failure) std::rethrow_exception(*failure);
+    if (failure) std::rethrow_exception(std::move(failure));
 }
 
 }  // namespace jikji::http
