@@ -5,7 +5,8 @@
 namespace jikji {
 
 void check_failed(const char* expression, const char* file, int line) {
-    throw Error(ErrorCode::kInternal, fmt::format("check failed: {} at {}:{}", expression, file, line));
+    throw Error(ErrorCode::kInternal,
+                fmt::format("check failed: {} at {}:{}", expression, file, line));
 }
 
 }  // namespace jikji

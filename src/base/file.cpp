@@ -17,8 +17,7 @@ namespace jikji {
 namespace fs = std::filesystem;
 
 void throw_errno(int error, std::string_view doing, const fs::path& path) {
-    const std::string what =
-        fmt::format("{} {}: {}", doing, path.string(), std::strerror(error));
+    const std::string what = fmt::format("{} {}: {}", doing, path.string(), std::strerror(error));
     if (error == ENOSPC || error == EDQUOT) {
         throw Error(ErrorCode::kDiskFull, "the disk is full: free some space and try again", {},
                     "디스크가 가득 찼습니다. 공간을 비우고 다시 시도하세요.");
@@ -80,10 +79,11 @@ std::string read_file(const fs::path& path, std::uint64_t bytes_max) {
         if (n == 0) return out;
         out.append(block, 0, static_cast<std::size_t>(n));
         if (out.size() > bytes_max) {
-            throw Error(ErrorCode::kTooLarge,
-                        fmt::format("{} has more than {} bytes", path.filename().string(), bytes_max),
-                        {},
-                        fmt::format("{} 파일이 한도 {}바이트를 넘습니다.", path.filename().string(), bytes_max));
+            throw Error(
+                ErrorCode::kTooLarge,
+                fmt::format("{} has more than {} bytes", path.filename().string(), bytes_max), {},
+                fmt::format("{} 파일이 한도 {}바이트를 넘습니다.", path.filename().string(),
+                            bytes_max));
         }
     }
 }

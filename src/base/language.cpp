@@ -14,8 +14,9 @@ double quality_of(std::string_view header, std::string_view tag) {
         while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
         if (item.substr(0, tag.size()) != tag) continue;
         const auto q = item.find("q=");
-        const double value =
-            q == std::string_view::npos ? 1.0 : std::strtod(std::string(item.substr(q + 2)).c_str(), nullptr);
+        const double value = q == std::string_view::npos
+                                 ? 1.0
+                                 : std::strtod(std::string(item.substr(q + 2)).c_str(), nullptr);
         if (value > best) best = value;
     }
     return best;
@@ -27,7 +28,8 @@ Language language_of_environment() {
     for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
         const char* value = std::getenv(name);
         if (value == nullptr || *value == '\0') continue;
-        return std::string_view(value).substr(0, 2) == "ko" ? Language::kKorean : Language::kEnglish;
+        return std::string_view(value).substr(0, 2) == "ko" ? Language::kKorean
+                                                            : Language::kEnglish;
     }
     return Language::kEnglish;
 }

@@ -39,10 +39,10 @@ LogLevel log_level_from(std::string_view name) {
     if (name == "warn") return LogLevel::kWarn;
     if (name == "error") return LogLevel::kError;
     if (name == "off") return LogLevel::kOff;
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("log level is {}; give debug, info, warn, error or off", name),
-                "log_level",
-                fmt::format("로그 수준이 {}입니다. debug, info, warn, error, off 중에서 고르세요.", name));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("log level is {}; give debug, info, warn, error or off", name), "log_level",
+        fmt::format("로그 수준이 {}입니다. debug, info, warn, error, off 중에서 고르세요.", name));
 }
 
 void log_debug(std::string_view message) { logger().debug(printable(message)); }

@@ -1,11 +1,11 @@
 #include "llama/context.hpp"
 
+#include <common.h>
 #include <llama.h>
 
 #include <string>
 
 #include "base/error.hpp"
-#include "common.h"
 #include "llama/log.hpp"
 
 namespace jikji::llama {

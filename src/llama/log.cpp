@@ -1,12 +1,12 @@
 #include "llama/log.hpp"
 
+#include <common.h>
 #include <llama.h>
+#include <log.h>
 
 #include <mutex>
 
 #include "base/log.hpp"
-#include "common.h"
-#include "log.h"
 
 namespace jikji::llama {
 namespace {

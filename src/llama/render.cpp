@@ -1,9 +1,10 @@
 // Chat templates: the Jinja that a model file carries, through llama.cpp's common library.
+#include <chat.h>
+
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
-#include "chat.h"
 #include "llama/model.hpp"
 
 namespace jikji::llama {
