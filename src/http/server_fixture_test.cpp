@@ -1,6 +1,4 @@
 // No tests of its own: the routes that the server's tests use.
-#include "http/server_fixture.hpp"
-
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -11,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/ids.hpp"
 #include "http/json.hpp"
+#include "support/http_fixture.hpp"
 
 namespace jikji::http {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/log.hpp"
 #include "http/json.hpp"
-#include "http/server_fixture.hpp"
+#include "support/http_fixture.hpp"
 
 namespace jikji::http {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "http/server_fixture.hpp"
+#include "support/http_fixture.hpp"
 
 namespace jikji::http {
 namespace {

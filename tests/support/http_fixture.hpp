@@ -1,5 +1,5 @@
 #pragma once
-// Private to the tests of http: the routes that they use, and a server with short limits.
+// The tests of http: the routes that they use, and a server with short limits.
 #include <atomic>
 #include <memory>
 #include <string>
