@@ -42,6 +42,7 @@ class Ingest {
 public:
     Ingest(const IngestOptions& options, const Session& session)
         : language_(options.common.language),
+          session_(session),
           client_(session.client([this] { return interrupt_.count() == 0; })) {
         collection_ = find_collection(client_, options.collection);
         if (collection_.empty()) {
@@ -85,8 +86,14 @@ private:
         Progress progress(fit_columns(file.filename().string(), kLabelColumns), bytes,
                           ProgressUnit::kBytes);
         const std::string id = upload(file, bytes, progress);
-        attach(id, path, sha256);
-        const int chunks = wait_until_indexed(id, bytes, progress);
+        int chunks = 0;
+        try {
+            attach(id, path, sha256);
+            chunks = wait_until_indexed(id, bytes, progress);
+        } catch (const Error&) {
+            forget(id);
+            throw;
+        }
         progress.finish(
             fmt::format(fmt::runtime(say(language_, "passages: {}", "구절 {}개")), chunks));
         const auto old = known_.by_path.find(path);
@@ -130,21 +137,26 @@ private:
             const json::object file = parse_object(answer.body);
             const std::string status = text_at(file, "status");
             if (status == "completed") return static_cast<int>(number_at(file, "chunks"));
-            if (status != "in_progress") throw_failed(id, object_at(file, "last_error"));
+            if (status != "in_progress") throw_failed(object_at(file, "last_error"));
             const double share = kUploadShare + (1 - kUploadShare) * number_at(file, "progress");
             progress.update(static_cast<std::uint64_t>(bytes * share));
             std::this_thread::sleep_for(pause);
         }
     }
 
-    // A file that could not be read is taken out again, so that the next try starts afresh.
-    [[noreturn]] void throw_failed(const std::string& id, const json::object& last_error) {
-        client_.request_any("DELETE", "/v1/files/" + percent_encoded(id));
+    // Half-done work is taken out again, so that the next try starts afresh. Its client is one that
+    // Ctrl-C does not stop.
+    void forget(const std::string& id) {
+        session_.client().request_any("DELETE", "/v1/files/" + percent_encoded(id));
+    }
+
+    [[noreturn]] static void throw_failed(const json::object& last_error) {
         const std::string why = text_at(last_error, "message");
         throw Error(ErrorCode::kRejected, why.empty() ? "it could not be read" : why, "", why);
     }
 
     Language language_;
+    const Session& session_;
     Interrupt interrupt_;
     http::Client client_;
     std::string collection_;

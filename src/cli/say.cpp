@@ -44,6 +44,9 @@ void tell_error(Language language, const std::exception& cause) {
     const std::string text =
         known != nullptr && language == Language::kKorean ? known->korean() : cause.what();
     tell(fmt::format("{}: {}", say(language, "jikji", "직지"), text));
+    if (known == nullptr || known->code() != ErrorCode::kUnauthorized) return;
+    tell(language, "give the server's key with --api-key or JIKJI_API_KEY",
+         "서버의 키를 --api-key나 JIKJI_API_KEY로 주세요.");
 }
 
 bool on_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
