@@ -17,7 +17,7 @@ CachedAnswer answer(const std::string& text) {
 
 engine::GenerationRequest deterministic() {
     engine::GenerationRequest request;
-    request.model = "m";
+    request.model = std::string("m");
     request.prompt = {1, 2, 3};
     request.sampling.temperature = 0;
     return request;
@@ -68,7 +68,7 @@ TEST_CASE("everything that can change the text changes the key") {
     using Request = engine::GenerationRequest;
     const std::function<void(Request&)> changes[] = {
         [](Request&) {},
-        [](Request& r) { r.model = "n"; },
+        [](Request& r) { r.model = std::string("n"); },
         [](Request& r) {
             r.prompt = {1, 2};
         },
