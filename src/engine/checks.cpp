@@ -22,10 +22,11 @@ void check_tokens(const std::vector<Token>& tokens, const llama::Model& model, c
 }  // namespace
 
 void throw_no_such_model(const std::string& name, const std::vector<std::string>& known) {
-    if (known.empty()) {
+    if (name.empty() || known.empty()) {
         throw Error(
             ErrorCode::kModelNotFound,
-            "no model is loaded; get one with: jikji models pull smollm2-135m-instruct", "model",
+            "no chat model is loaded; get one with: jikji models pull smollm2-135m-instruct",
+            "model",
             "모델이 로드되지 않았습니다. 먼저 받으세요: jikji models pull smollm2-135m-instruct");
     }
     const std::string list = fmt::format("{}", fmt::join(known, ", "));

@@ -11,6 +11,9 @@
 namespace jikji::service {
 namespace {
 
+// libllama takes 2^32 - 1 for "draw one".
+constexpr std::uint32_t kSeeds = 0xffffffff;
+
 void check_choices(int choices) {
     if (choices >= 1 && choices <= limits::kChoices) return;
     throw Error(
@@ -78,7 +81,7 @@ std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choi
     std::vector<Generation> out;
     for (int choice = 0; choice < choices; ++choice) {
         // Each choice draws its own numbers, or n equal answers would come of one seed.
-        if (seed) request.sampling.seed = *seed + static_cast<std::uint32_t>(choice);
+        if (seed) request.sampling.seed = (*seed + static_cast<std::uint32_t>(choice)) % kSeeds;
         Generation::Origin origin;
         origin.model = request.model;
         origin.fingerprint = fingerprint;

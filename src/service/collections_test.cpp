@@ -428,7 +428,7 @@ TEST_CASE("wrong requests name their field") {
     std::map<std::string, std::string> many;
     std::map<std::string, Attribute> attributes;
     for (int i = 0; i < 17; ++i) {
-        many[std::to_string(i)] = "v";
+        many[std::to_string(i)] = std::string("v");
         attributes[std::to_string(i)] = true;
     }
     struct Case {

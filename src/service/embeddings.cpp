@@ -6,12 +6,25 @@
 
 namespace jikji::service {
 
+namespace {
+
+[[noreturn]] void throw_no_model() {
+    throw Error(ErrorCode::kModelNotFound,
+                "no embedding model is installed; get one with: jikji models pull "
+                "multilingual-e5-small",
+                "model",
+                "임베딩 모델이 없습니다. 먼저 받으세요: jikji models pull multilingual-e5-small");
+}
+
+}  // namespace
+
 Embeddings::Embeddings(engine::Engine& engine, std::string default_model)
     : engine_(engine), default_model_(std::move(default_model)) {}
 
 engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
     engine::EmbeddingRequest made;
     made.model = request.model.empty() ? default_model_ : request.model;
+    if (made.model.empty()) throw_no_model();
     if (request.dimensions) {
         const int own = engine_.require(made.model).dimensions;
         if (own != 0 && *request.dimensions != own) {
@@ -37,6 +50,7 @@ int Embeddings::dimensions() { return engine_.require(default_model_).dimensions
 int Embeddings::count_tokens(const std::string& text) {
     // What stands round every text (CLS and SEP, or BOS and EOS) is not the text's own.
     constexpr int kAround = 2;
+    if (default_model_.empty()) throw_no_model();
     const auto tokens = engine_.tokenize(default_model_, text, /*special=*/false);
     return std::max(0, static_cast<int>(tokens.size()) - kAround);
 }
