@@ -2,6 +2,7 @@
 
 #include <common.h>
 #include <llama.h>
+#include <time.h>
 
 #include <string>
 
@@ -36,6 +37,12 @@ private:
     llama_batch batch_;
 };
 
+double seconds_of(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 llama_context_params params_of(const ContextOptions& options, int threads) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(options.cells);
@@ -57,9 +64,10 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
 Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options)
     : model_(std::move(model)),
       options_(options),
-      threads_(options.threads > 0 ? options.threads : arithmetic_threads()) {
+      governor_(options.threads > 0 ? options.threads : arithmetic_threads()) {
     forget_errors();
-    context_.reset(llama_init_from_model(model_->handle(), params_of(options_, threads_)));
+    context_.reset(
+        llama_init_from_model(model_->handle(), params_of(options_, governor_.threads())));
     if (!context_) {
         throw Error(
             ErrorCode::kRejected,
@@ -70,11 +78,21 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
 
 Context::~Context() = default;
 
+int Context::compute(const llama_batch& batch) {
+    llama_set_n_threads(context_.get(), governor_.threads(), governor_.threads());
+    const double wall = seconds_of(CLOCK_MONOTONIC);
+    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    const int result = llama_decode(context_.get(), batch);
+    governor_.record(seconds_of(CLOCK_MONOTONIC) - wall,
+                     seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    return result;
+}
+
 Decoded Context::decode(std::span<const BatchToken> tokens) {
     JIKJI_CHECK(!tokens.empty() && tokens.size() <= static_cast<std::size_t>(options_.batch));
     Batch batch(static_cast<int>(tokens.size()));
     for (const BatchToken& token : tokens) batch.add(token);
-    const int result = llama_decode(context_.get(), batch.get());
+    const int result = compute(batch.get());
     if (result == 1) return Decoded::kNoRoom;
     if (result != 0) {
         throw Error(ErrorCode::kInternal,
@@ -102,7 +120,7 @@ std::vector<std::vector<float>> Context::encode(std::span<const std::vector<Toke
     if (llama_get_memory(context_.get()) != nullptr) {
         llama_memory_clear(llama_get_memory(context_.get()), true);
     }
-    if (llama_decode(context_.get(), batch.get()) != 0) {
+    if (compute(batch.get()) != 0) {
         throw Error(ErrorCode::kInternal, "the embedding step failed: " + recent_errors());
     }
     std::vector<std::vector<float>> out;

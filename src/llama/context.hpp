@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "llama/model.hpp"
+#include "llama/thread_governor.hpp"
 
+struct llama_batch;
 struct llama_context;
 
 namespace jikji::llama {
@@ -54,16 +56,17 @@ public:
     void share(int from, int to, int end);
 
     const Model& model() const { return *model_; }
-    int threads() const { return threads_; }
 
 private:
     struct Free {
         void operator()(llama_context* context) const noexcept;
     };
+    int compute(const llama_batch& batch);
+
     std::shared_ptr<const Model> model_;
     std::unique_ptr<llama_context, Free> context_;
     ContextOptions options_;
-    int threads_ = 0;
+    ThreadGovernor governor_;
 };
 
 /// Threads that arithmetic should use on this machine: its physical cores.

@@ -35,8 +35,8 @@ public:
     int context_trained() const noexcept { return context_; }     // tokens
     int dimensions() const noexcept { return dimensions_; }       // of a hidden state
     bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
-    bool wordpiece() const noexcept { return wordpiece_; }  // BERT's tokenizer
-    std::string description() const;                    // "llama 135M Q4_1"
+    bool wordpiece() const noexcept { return wordpiece_; }        // BERT's tokenizer
+    std::string description() const;                              // "llama 135M Q4_1"
     bool ends_generation(Token token) const;
     bool control(Token token) const;
 
