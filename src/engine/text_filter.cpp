@@ -81,6 +81,13 @@ Piece TextFilter::add(const std::string& bytes, const TokenLogprob* logprob) {
     return take(whole_characters(std::string_view(held_).substr(0, held_.size() - kept)));
 }
 
-Piece TextFilter::flush() { return stopped_ ? Piece{} : take(held_.size()); }
+Piece TextFilter::flush() {
+    if (stopped_) return {};
+    Piece piece = take(whole_characters(held_));
+    for (Pending& rest : pending_) piece.logprobs.push_back(std::move(rest.logprob));
+    pending_.clear();
+    held_.clear();
+    return piece;
+}
 
 }  // namespace jikji::engine

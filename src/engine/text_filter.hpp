@@ -18,8 +18,8 @@ public:
     /// `logprob`, if any, travels with the piece in which the token's last byte is shown.
     Piece add(const std::string& bytes, const TokenLogprob* logprob);
 
-    /// At the end without a stop string: what was held back. Bytes that never became a character
-    /// are shown as U+FFFD.
+    /// At the end without a stop string: what was held back. A character whose last bytes were
+    /// never made is not shown; the logprobs of its tokens are given, for they hold the bytes.
     Piece flush();
 
     bool stopped() const { return stopped_; }
