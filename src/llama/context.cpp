@@ -2,7 +2,6 @@
 
 #include <common.h>
 #include <llama.h>
-#include <time.h>
 
 #include <string>
 
@@ -37,12 +36,6 @@ private:
     llama_batch batch_;
 };
 
-double seconds_of(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 llama_context_params params_of(const ContextOptions& options, int threads) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(options.cells);
@@ -64,10 +57,9 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
 Context::Context(std::shared_ptr<const Model> model, const ContextOptions& options)
     : model_(std::move(model)),
       options_(options),
-      governor_(options.threads > 0 ? options.threads : arithmetic_threads()) {
+      cores_(options.threads > 0 ? options.threads : arithmetic_threads()) {
     forget_errors();
-    context_.reset(
-        llama_init_from_model(model_->handle(), params_of(options_, governor_.threads())));
+    context_.reset(llama_init_from_model(model_->handle(), params_of(options_, cores_.threads())));
     if (!context_) {
         throw Error(
             ErrorCode::kRejected,
@@ -79,13 +71,9 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
 Context::~Context() = default;
 
 int Context::compute(const llama_batch& batch) {
-    llama_set_n_threads(context_.get(), governor_.threads(), governor_.threads());
-    const double wall = seconds_of(CLOCK_MONOTONIC);
-    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    const int result = llama_decode(context_.get(), batch);
-    governor_.record(seconds_of(CLOCK_MONOTONIC) - wall,
-                     seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-    return result;
+    const int threads = cores_.threads();
+    llama_set_n_threads(context_.get(), threads, threads);
+    return llama_decode(context_.get(), batch);
 }
 
 Decoded Context::decode(std::span<const BatchToken> tokens) {

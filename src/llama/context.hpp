@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "llama/free_cores.hpp"
 #include "llama/model.hpp"
-#include "llama/thread_governor.hpp"
 
 struct llama_batch;
 struct llama_context;
@@ -66,7 +66,7 @@ private:
     std::shared_ptr<const Model> model_;
     std::unique_ptr<llama_context, Free> context_;
     ContextOptions options_;
-    ThreadGovernor governor_;
+    FreeCores cores_;
 };
 
 /// Threads that arithmetic should use on this machine: its physical cores.

@@ -1,0 +1,47 @@
+#pragma once
+// How many threads the next step should use: no more than the cores that other programs leave.
+// ggml's threads wait for each other hundreds of times a step; when another program takes a core
+// for a few milliseconds all of them stand still. Measured on 2 cores beside two busy programs:
+// 6 to 15 tokens/s with two threads, 60 to 110 with one.
+// Source   Linux's /proc/stat (proc(5)); elsewhere the number given is used as it is.
+// Threads  one at a time.
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace jikji::llama {
+
+/// What all processors did since the machine started, in clock ticks.
+struct CpuTicks {
+    std::int64_t busy = 0;
+    std::int64_t total = 0;
+};
+
+/// From the text of /proc/stat: its first line. Nothing if it is not as expected.
+std::optional<CpuTicks> parse_cpu_ticks(std::string_view proc_stat);
+
+/// `others`: cores' worth of time that other programs took. At least 1.
+int threads_beside(int threads, int processors, double others);
+
+class FreeCores {
+public:
+    explicit FreeCores(int threads);
+
+    /// Looks at the machine about ten times a second.
+    int threads();
+
+private:
+    struct Sample {
+        CpuTicks machine;
+        double own_seconds = 0;
+        double wall_seconds = 0;
+    };
+    static std::optional<Sample> look();
+
+    int full_;
+    int now_;
+    int processors_;
+    std::optional<Sample> last_;
+};
+
+}  // namespace jikji::llama
