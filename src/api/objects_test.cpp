@@ -128,8 +128,11 @@ TEST_CASE("a vector store and its file") {
     file.status = "failed";
     file.error_code = "unsupported_file";
     file.error_message = "no text";
+    file.error_korean = "글이 없습니다";
     file.attributes = {{"a", 1.5}, {"b", true}, {"c", std::string("x")}};
-    const json::value got = vector_store_file_json(file);
+    const json::value got = vector_store_file_json(file, Language::kEnglish);
+    const json::value korean = vector_store_file_json(file, Language::kKorean);
+    CHECK(korean.at_pointer("/last_error/message") == "글이 없습니다");
     CHECK(got.at("id") == "file-1");
     CHECK(got.at("object") == "vector_store.file");
     CHECK(got.at("last_error") ==

@@ -18,7 +18,7 @@ Reply attach(Services& services, const Call& call) {
     const Attachment wanted = parse_attachment(call);
     const auto file = services.collections.attach(call.parameter("id"), wanted.file_id,
                                                   wanted.attributes, wanted.chunking);
-    return json_reply(vector_store_file_json(file));
+    return json_reply(vector_store_file_json(file, call.language));
 }
 
 std::string read_filter(const Call& call) {
@@ -34,13 +34,14 @@ Reply list_files(Services& services, const Call& call) {
     const service::Page page = read_page(call, kPage, kPageMax);
     const auto listed = services.collections.files(call.parameter("id"), page, read_filter(call));
     json::array data;
-    for (const auto& file : listed.items) data.push_back(vector_store_file_json(file));
+    for (const auto& file : listed.items)
+        data.push_back(vector_store_file_json(file, call.language));
     return json_reply(list_json(std::move(data), listed.has_more));
 }
 
 Reply get_file(Services& services, const Call& call) {
     const auto file = services.collections.file(call.parameter("id"), call.parameter("file_id"));
-    Reply reply = json_reply(vector_store_file_json(file));
+    Reply reply = json_reply(vector_store_file_json(file, call.language));
     reply.headers.emplace_back("openai-poll-after-ms", kPollAfterMs);
     return reply;
 }

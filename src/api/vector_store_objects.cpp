@@ -80,7 +80,7 @@ json::object attributes_json(const std::map<std::string, service::Attribute>& at
     return out;
 }
 
-json::object vector_store_file_json(const service::CollectionFile& file) {
+json::object vector_store_file_json(const service::CollectionFile& file, Language language) {
     json::object sizes = {{"max_chunk_size_tokens", file.chunk_tokens},
                           {"chunk_overlap_tokens", file.chunk_overlap}};
     json::object out = {{"id", file.file_id},
@@ -95,8 +95,11 @@ json::object vector_store_file_json(const service::CollectionFile& file) {
                         {"filename", file.filename},  // extensions, from here on
                         {"chunks", file.chunks},
                         {"progress", file.status == "completed" ? 1.0 : file.progress}};
-    if (!file.error_code.empty())
-        out["last_error"] = {{"code", file.error_code}, {"message", file.error_message}};
+    if (!file.error_code.empty()) {
+        const bool korean = language == Language::kKorean && !file.error_korean.empty();
+        out["last_error"] = {{"code", file.error_code},
+                             {"message", korean ? file.error_korean : file.error_message}};
+    }
     return out;
 }
 

@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "api/objects.hpp"
+#include "base/language.hpp"
 #include "http/call.hpp"
 #include "service/collections.hpp"
 
 namespace jikji::api {
 
 json::object vector_store_json(const service::Collection& store);
-json::object vector_store_file_json(const service::CollectionFile& file);
+/// `language`: of last_error's message.
+json::object vector_store_file_json(const service::CollectionFile& file, Language language);
 json::object attributes_json(const std::map<std::string, service::Attribute>& attributes);
 
 struct NewStore {
