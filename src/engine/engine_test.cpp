@@ -116,6 +116,42 @@ TEST_CASE("where cells run out the youngest waits, and nobody's text changes") {
     }
 }
 
+TEST_CASE("a chat's next turn starts where the last one got to, with the same text") {
+    constexpr float kNoTie = 0.01F;
+    Fixture f;
+    for (int i = 0; i < 100; ++i) {
+        const std::string prompt = std::to_string(1000 + i) + std::string(80, 'p');
+        const auto [text, lead] = text_and_lead(f, prompt, 20);
+        if (lead <= kNoTie) continue;
+        Stream again = f.engine.submit(f.request(prompt, 20));
+        CHECK(read(again) == text);
+        CHECK(again.usage().prompt_tokens == 84);
+        CHECK(again.usage().cached_tokens == 83);  // the last is always computed
+        Stream longer = f.engine.submit(f.request(prompt + " and more", 5));
+        read(longer);
+        CHECK(longer.usage().cached_tokens == 84);
+        Stream other = f.engine.submit(f.request("x" + prompt, 5));
+        read(other);
+        CHECK(other.usage().cached_tokens == 0);
+        return;
+    }
+    FAIL("every prompt has a near tie");
+}
+
+TEST_CASE("those that come at once behind one beginning compute it once") {
+    Fixture f(4);
+    std::vector<Stream> streams;
+    for (int i = 0; i < 4; ++i) {
+        streams.push_back(f.engine.submit(f.request(std::string(90, 's') + std::to_string(i), 5)));
+    }
+    int cached = 0;
+    for (Stream& stream : streams) {
+        read(stream);
+        cached += stream.usage().cached_tokens;
+    }
+    CHECK(cached == 3 * 90);
+}
+
 TEST_CASE("a seed repeats itself, and another one does not") {
     Fixture f;
     const auto with_seed = [&](std::uint32_t seed) {

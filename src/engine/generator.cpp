@@ -15,6 +15,10 @@ constexpr int kPromptTokensPerStep = 512;
 // Cells that are kept free for the answer when a sequence is let in whose length nobody knows.
 constexpr int kAnswerReserve = 256;
 
+// A common beginning shorter than this is computed again: that takes a few milliseconds, and the
+// text stays what it is without a neighbour, to the last bit.
+constexpr int kWorthSharing = 64;
+
 llama::SamplerOptions sampler_options(const Sampling& s) {
     llama::SamplerOptions out;
     out.temperature = s.temperature;
@@ -54,6 +58,7 @@ struct Generator::Sequence {
     std::vector<Token> tokens;  // prompt, then what was made
     int id = -1;                // llama's sequence id while running
     int computed = 0;           // tokens whose KV is there
+    int reused = 0;             // of the prompt, not computed by this sequence
     int planned = 0;            // tokens of this step
     int made = 0;
     bool ended = false;
@@ -66,7 +71,8 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
                         .sequences = options.parallel,
                         .batch = std::max(kPromptTokensPerStep, options.parallel),
                         .microbatch = kPromptTokensPerStep,
-                        .threads = options.threads}) {
+                        .threads = options.threads}),
+      kept_(options.kept_bytes) {
     for (int id = options_.parallel - 1; id >= 0; --id) free_ids_.push_back(id);
 }
 
@@ -119,16 +125,65 @@ int Generator::cells_used() const {
 }
 
 void Generator::admit() {
-    while (!waiting_.empty() && !free_ids_.empty()) {
-        Sequence& next = *waiting_.front();
+    for (auto it = waiting_.begin(); it != waiting_.end() && !free_ids_.empty();) {
+        Sequence& next = **it;
+        if (waits_for_prefix(next)) {
+            ++it;
+            continue;
+        }
         const int wanted = static_cast<int>(next.tokens.size()) +
                            std::min(std::max(next.left(), 0), kAnswerReserve);
         if (!running_.empty() && cells_used() + wanted > options_.cells) return;
         next.id = free_ids_.back();
         free_ids_.pop_back();
-        running_.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
+        start_from_known(next);
+        running_.push_back(std::move(*it));
+        it = waiting_.erase(it);
     }
+}
+
+// Sixteen requests behind one long instruction: the first computes it, the others fork from it.
+bool Generator::waits_for_prefix(const Sequence& next) const {
+    int ready = 0;
+    int coming = 0;
+    for (const auto& other : running_) {
+        const int common = common_prefix(other->tokens, next.tokens);
+        ready = std::max(ready, std::min(common, other->computed));
+        if (!other->prompt_done()) coming = std::max(coming, common);
+    }
+    return coming >= ready + kWorthSharing;
+}
+
+// The last token of the prompt is always computed: its logits are wanted.
+void Generator::start_from_known(Sequence& sequence) {
+    const int most = static_cast<int>(sequence.tokens.size()) - 1;
+    const Sequence* source = nullptr;
+    int common = kWorthSharing - 1;
+    for (const auto& other : running_) {
+        const int shared =
+            std::min({common_prefix(other->tokens, sequence.tokens), other->computed, most});
+        if (shared <= common) continue;
+        source = other.get();
+        common = shared;
+    }
+    const PrefixStore::Found kept = kept_.find(sequence.tokens);
+    const int kept_common = std::min(kept.common, most);
+    if (kept_common > common && context_.restore(sequence.id, kept.entry->state)) {
+        context_.forget_from(sequence.id, kept_common);
+        sequence.computed = kept_common;
+    } else if (source != nullptr) {
+        context_.share(source->id, sequence.id, common);
+        sequence.computed = common;
+    }
+    if (sequence.made == 0) sequence.reused = sequence.computed;
+}
+
+void Generator::keep(const Sequence& sequence) {
+    if (sequence.computed < kWorthSharing) return;
+    std::vector<Token> tokens(sequence.tokens.begin(), sequence.tokens.begin() + sequence.computed);
+    if (!kept_.wants(tokens)) return;
+    std::string state = context_.save(sequence.id);
+    if (!state.empty()) kept_.put({std::move(tokens), std::move(state)});
 }
 
 void Generator::make_room() {
@@ -137,9 +192,11 @@ void Generator::make_room() {
     }
 }
 
-// Computed again from its tokens when there is room: what was sent to its reader stays valid.
+// Goes on from what was kept of it when there is room, or is computed again: what was sent to its
+// reader stays valid.
 void Generator::step_back(std::size_t index) {
     Sequence& sequence = *running_[index];
+    keep(sequence);
     context_.forget(sequence.id);
     free_ids_.push_back(sequence.id);
     sequence.id = -1;
@@ -239,6 +296,7 @@ void Generator::end(Sequence& sequence, Finish reason) {
     }
     Usage usage;
     usage.prompt_tokens = static_cast<int>(sequence.request.prompt.size());
+    usage.cached_tokens = sequence.reused;
     usage.completion_tokens = sequence.made;
     sequence.writer->finish(reason, usage);
 }
@@ -246,6 +304,7 @@ void Generator::end(Sequence& sequence, Finish reason) {
 void Generator::release_ended() {
     std::erase_if(running_, [&](const SequencePtr& sequence) {
         if (!sequence->ended) return false;
+        keep(*sequence);
         context_.forget(sequence->id);
         free_ids_.push_back(sequence->id);
         return true;

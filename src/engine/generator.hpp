@@ -5,6 +5,8 @@
 // Room: KV cells are shared. A sequence is let in if its prompt and a first stretch of its answer
 // fit; if cells run out later, the youngest steps back into the queue and is computed again from
 // its tokens, so no request can make another one fail.
+// Prefixes: a sequence starts from what a running or an ended one has computed of the same
+// beginning; one whose beginning is being computed right now waits for it.
 // Threads: the compute thread only.
 #include <cstdint>
 #include <deque>
@@ -12,6 +14,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/prefix_store.hpp"
 #include "engine/stream.hpp"
 #include "engine/text_filter.hpp"
 #include "llama/context.hpp"
@@ -24,6 +27,7 @@ struct GeneratorOptions {
     int cells = 8192;    // KV cells in all
     int parallel = 8;    // sequences in one batch
     int threads = 0;
+    std::size_t kept_bytes = 256u << 20;  // of ended sequences, for those that begin alike
 };
 
 class Generator {
@@ -48,6 +52,9 @@ private:
 
     void drop_cancelled();
     void admit();
+    bool waits_for_prefix(const Sequence& next) const;
+    void start_from_known(Sequence& sequence);
+    void keep(const Sequence& sequence);
     void make_room();
     void step_back(std::size_t index);
     void plan();
@@ -65,6 +72,7 @@ private:
     std::deque<SequencePtr> waiting_;
     std::vector<SequencePtr> running_;  // oldest first
     std::vector<int> free_ids_;
+    PrefixStore kept_;
     std::vector<llama::BatchToken> batch_;
     std::vector<std::pair<Sequence*, int>> outputs_;  // whose logits stand at which batch index
 };

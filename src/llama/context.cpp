@@ -130,6 +130,23 @@ void Context::share(int from, int to, int end) {
     llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, end);
 }
 
+std::string Context::save(int sequence) const {
+    std::string out(llama_state_seq_get_size(context_.get(), sequence), '\0');
+    const std::size_t size = llama_state_seq_get_data(
+        context_.get(), reinterpret_cast<std::uint8_t*>(out.data()), out.size(), sequence);
+    out.resize(size);
+    return out;
+}
+
+bool Context::restore(int sequence, std::string_view state) {
+    const std::size_t read = llama_state_seq_set_data(
+        context_.get(), reinterpret_cast<const std::uint8_t*>(state.data()), state.size(),
+        sequence);
+    if (read == state.size()) return true;
+    forget(sequence);
+    return false;
+}
+
 int arithmetic_threads() { return common_cpu_get_num_math(); }
 
 std::vector<std::string> devices() {

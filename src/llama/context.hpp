@@ -3,6 +3,8 @@
 // Threads: one at a time, always the same (the engine's compute thread).
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "llama/free_cores.hpp"
@@ -54,6 +56,12 @@ public:
     void forget_from(int sequence, int position);
     /// `to` then shares the cells of `from` at positions 0..end-1.
     void share(int from, int to, int end);
+
+    /// What the sequence has computed, as bytes; empty if it cannot be saved.
+    std::string save(int sequence) const;
+    /// Puts it into a sequence that is empty. False, and the sequence stays empty, if there is no
+    /// room.
+    bool restore(int sequence, std::string_view state);
 
     const Model& model() const { return *model_; }
 
