@@ -11,9 +11,8 @@ function(jikji_finish target)
         target_compile_options(${target} PRIVATE
             -fsanitize=${JIKJI_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g -O1)
         target_link_options(${target} PUBLIC -fsanitize=${JIKJI_SANITIZE})
-        # Under sanitizers GCC 12 sees overlaps (PR 105651) and unset values that are not there.
-        target_compile_options(${target} PRIVATE
-            $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-maybe-uninitialized>)
+        # The release build judges warnings; instrumented code makes GCC 12 see ghosts (PR 105651).
+        target_compile_options(${target} PRIVATE -Wno-error)
         if(JIKJI_SANITIZE MATCHES thread)
             target_compile_options(${target} PRIVATE -Wno-tsan)  # GCC 12 and Asio's fences
         endif()
