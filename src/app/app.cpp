@@ -38,6 +38,9 @@ namespace {
 constexpr auto kHousekeeping = std::chrono::seconds(2);
 // Handlers that wait for the engine or the disk; the engine itself takes one request at a time.
 constexpr int kWorkers = 16;
+// From Ctrl-C to the end of the answers that still run: below the server's own drain time, so that
+// each stream gets a last event before its connection is cut.
+constexpr auto kDrain = std::chrono::seconds(5);
 
 FolderLock take_lock(const fs::path& data) {
     fs::create_directories(data);
@@ -74,7 +77,8 @@ std::vector<std::string> key_hashes(const AppOptions& options) {
     return out;
 }
 
-http::ServerOptions server_options(const AppOptions& options, metrics::Registry& registry) {
+http::ServerOptions server_options(const AppOptions& options, metrics::Registry& registry,
+                                   engine::Engine& engine) {
     http::ServerOptions out;
     out.host = options.host;
     out.port = options.port;
@@ -82,6 +86,7 @@ http::ServerOptions server_options(const AppOptions& options, metrics::Registry&
     out.allowed_hosts = options.allowed_hosts;
     out.stop_on_signals = options.stop_on_signals;
     out.workers = kWorkers;
+    out.on_stopping = [&engine] { engine.drain_until(std::chrono::steady_clock::now() + kDrain); };
     out.on_finished = [&registry](const http::Finished& f) {
         registry
             .counter("jikji_http_requests_total", "HTTP requests that were answered",
@@ -173,7 +178,7 @@ struct App::Rooms {
           answers(collections, chat, embedding_model),
           services{engine,  chat,     embeddings, files, collections, answers,
                    prompts, settings, stats,      cache, registry},
-          server((fill_router(), server_options(options, registry)), router),
+          server((fill_router(), server_options(options, registry, engine)), router),
           housekeeper([this] {
               models.refresh();
               stats.save();

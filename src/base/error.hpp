@@ -18,6 +18,7 @@ enum class ErrorCode {
     kRejected,    // a file that is not what it claims to be, or that we cannot read
     kOverloaded,  // a limit is reached; trying again later may succeed
     kLoading,     // a model is being loaded; trying again soon will succeed
+    kStopping,    // the server is being stopped
     kDiskFull,
     kCancelled,
     kInternal,  // our bug or our disk: details go to the log, never to the client

@@ -24,6 +24,16 @@ namespace jikji::engine {
 
 using LoadedPtr = std::shared_ptr<LoadedModel>;
 
+namespace {
+
+std::exception_ptr stopping_error() {
+    return std::make_exception_ptr(
+        Error(ErrorCode::kStopping, "the server is stopping; send the request again in a while", {},
+              "서버가 멈추는 중입니다. 잠시 뒤에 다시 보내세요."));
+}
+
+}  // namespace
+
 class Engine::Impl {
 public:
     explicit Impl(EngineOptions options) : options_(options) {
@@ -101,6 +111,7 @@ public:
     }
 
     Stream submit(GenerationRequest request) {
+        if (deadline_ != kNever) std::rethrow_exception(stopping_error());
         const LoadedPtr loaded = require(request.model);
         check(request, *loaded);
         auto writer = std::make_shared<StreamWriter>();
@@ -137,6 +148,10 @@ public:
             loaded->embedder->add(std::move(request), std::move(*promise));
         });
         return future.get();
+    }
+
+    void drain_until(std::chrono::steady_clock::time_point deadline) {
+        deadline_ = deadline.time_since_epoch().count();
     }
 
     EngineStats stats() const {
@@ -198,6 +213,7 @@ private:
     void run() {
         while (wait_for_work()) {
             run_tasks();
+            end_if_draining();
             for (const LoadedPtr& loaded : resident_) step(*loaded);
             publish();
             release_leaving();
@@ -245,6 +261,13 @@ private:
         if (loaded.embedder) loaded.embedder->step();
     }
 
+    void end_if_draining() {
+        if (std::chrono::steady_clock::now().time_since_epoch().count() < deadline_) return;
+        for (const LoadedPtr& loaded : resident_) {
+            if (loaded->generator) loaded->generator->fail_all(stopping_error());
+        }
+    }
+
     void publish() {
         int waiting = 0;
         int running = 0;
@@ -271,8 +294,10 @@ private:
     std::map<std::string, Entry> entries_;
     std::deque<std::function<void()>> tasks_;
     bool stopping_ = false;
-    std::vector<LoadedPtr> resident_;  // compute thread
-    std::vector<LoadedPtr> leaving_;   // compute thread
+    static constexpr auto kNever = std::chrono::steady_clock::duration::max().count();
+    std::atomic<std::chrono::steady_clock::rep> deadline_{kNever};  // of draining
+    std::vector<LoadedPtr> resident_;                               // compute thread
+    std::vector<LoadedPtr> leaving_;                                // compute thread
     std::atomic<int> queued_{0};
     std::atomic<int> waiting_{0};
     std::atomic<int> running_{0};
@@ -291,6 +316,10 @@ ModelStatus Engine::require(const std::string& name) { return impl_->status(name
 Stream Engine::submit(GenerationRequest request) { return impl_->submit(std::move(request)); }
 EmbeddingResult Engine::embed(const EmbeddingRequest& request) { return impl_->embed(request); }
 EngineStats Engine::stats() const { return impl_->stats(); }
+
+void Engine::drain_until(std::chrono::steady_clock::time_point deadline) {
+    impl_->drain_until(deadline);
+}
 
 std::vector<Token> Engine::tokenize(const std::string& model, std::string_view text, bool special) {
     return impl_->require(model)->model->tokenize(text, /*whole=*/true, special);

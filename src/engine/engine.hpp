@@ -74,6 +74,10 @@ public:
     /// Waits for the vectors. Throws as submit().
     EmbeddingResult embed(const EmbeddingRequest& request);
 
+    /// From now on submit() is refused, and what still runs at `deadline` ends with an error that
+    /// its reader can pass on: a text that just stops looks whole.
+    void drain_until(std::chrono::steady_clock::time_point deadline);
+
     EngineStats stats() const;
 
 private:

@@ -259,6 +259,16 @@ TEST_CASE("what cannot be done is refused in words") {
     CHECK(read(f.engine.submit(f.request("hello", 3))).size() > 0);  // and the rest still serves
 }
 
+TEST_CASE("draining ends with an error what runs too long, and takes nothing new") {
+    Fixture f;
+    const GenerationRequest request = f.request("hello", 3);
+    Stream stream = f.engine.submit(f.request("hello", -1));
+    stream.next();
+    f.engine.drain_until(std::chrono::steady_clock::now());
+    CHECK(code_of([&] { read(stream); }) == ErrorCode::kStopping);
+    CHECK(code_of([&] { f.engine.submit(request); }) == ErrorCode::kStopping);
+}
+
 TEST_CASE("the engine ends its streams when it goes") {
     auto f = std::make_unique<Fixture>();
     Stream stream = f->engine.submit(f->request("hello", -1));

@@ -89,6 +89,12 @@ void Generator::fail_running(const std::exception_ptr& cause) {
     release_ended();
 }
 
+void Generator::fail_all(const std::exception_ptr& cause) {
+    fail_running(cause);
+    for (auto& sequence : waiting_) sequence->writer->fail(cause);
+    waiting_.clear();
+}
+
 void Generator::add(GenerationRequest request, std::shared_ptr<StreamWriter> writer) {
     const int room = options_.context - static_cast<int>(request.prompt.size());
     if (request.max_tokens < 0 || request.max_tokens > room) request.max_tokens = room;

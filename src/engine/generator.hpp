@@ -45,6 +45,8 @@ public:
 
     /// After step() threw: the sequences of that batch end with `cause`, those that wait go on.
     void fail_running(const std::exception_ptr& cause);
+    /// Those that wait as well.
+    void fail_all(const std::exception_ptr& cause);
 
 private:
     struct Sequence;

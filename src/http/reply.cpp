@@ -50,6 +50,7 @@ Face face_of(ErrorCode code) {
         case ErrorCode::kRejected: return {422, "invalid_request_error", "rejected"};
         case ErrorCode::kOverloaded: return {429, "rate_limit_error", "overloaded"};
         case ErrorCode::kLoading: return {503, "server_error", "model_loading"};
+        case ErrorCode::kStopping: return {503, "server_error", "server_stopping"};
         case ErrorCode::kDiskFull: return {507, "server_error", "storage_full"};
         case ErrorCode::kCancelled: return {499, "cancelled_error", "cancelled"};
         case ErrorCode::kInternal: break;

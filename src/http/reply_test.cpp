@@ -30,6 +30,7 @@ const FaceCase kFaces[] = {
     {ErrorCode::kRejected, 422, "rejected"},
     {ErrorCode::kOverloaded, 429, "overloaded"},
     {ErrorCode::kLoading, 503, "model_loading"},
+    {ErrorCode::kStopping, 503, "server_stopping"},
     {ErrorCode::kDiskFull, 507, "storage_full"},
     {ErrorCode::kCancelled, 499, "cancelled"},
 };

@@ -149,6 +149,7 @@ void Server::Core::begin_stop() {
     acceptor.close(ignored);
     signals.clear(ignored);  // a second Ctrl-C ends the program in the usual way
     signals.cancel(ignored);
+    if (options.on_stopping) options.on_stopping();
     for (Connection* connection : connections) connection->stop_when_idle();
     if (connections.empty()) return;
     drain.expires_after(options.limits.drain_time);

@@ -45,6 +45,8 @@ struct ServerOptions {
     bool stop_on_signals = false;             // SIGINT and SIGTERM call stop()
     int workers = 4;
     ServerLimits limits;
+    std::function<void()>
+        on_stopping;  // once, on the IO thread, when stop() begins; must not block
     std::function<void(const Finished&)> on_finished;  // on the IO thread; must not block
 };
 
