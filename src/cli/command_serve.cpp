@@ -1,4 +1,6 @@
 // jikji serve: the server in the foreground, until Ctrl-C.
+#include <csignal>
+
 #include "app/app.hpp"
 #include "base/log.hpp"
 #include "cli/command_line.hpp"
@@ -52,6 +54,9 @@ int serve(const ServeOptions& options) {
     tell_models(app, language);
     print(fmt::format("{}\n", say(language, "Ctrl-C stops it.", "Ctrl-C를 누르면 멈춥니다.")));
     app.run();
+    // What is left takes no longer than one step of the engine, and must not be broken off by a
+    // supervisor that asks twice.
+    std::signal(SIGTERM, SIG_IGN);
     print(fmt::format("{}\n", say(language, "jikji stopped.", "직지 서버가 멈췄습니다.")));
     return kDone;
 }

@@ -73,6 +73,8 @@ public:
     void listen();
     void run();
     void begin_stop();
+    void wait_for_signal();
+    void cut();
 
     tcp::acceptor acceptor;
     net::signal_set signals;
@@ -135,27 +137,43 @@ void Server::Core::run() {
     if (options.stop_on_signals) {
         signals.add(SIGINT);
         signals.add(SIGTERM);
-        signals.async_wait([this](const boost::system::error_code& error, int) {
-            if (!error) begin_stop();
-        });
+        wait_for_signal();
     }
     net::co_spawn(io, accept(), net::detached);
     io.run();
+}
+
+// The first one drains, the second cuts.
+void Server::Core::wait_for_signal() {
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+        if (error) return;
+        if (stopping) return cut();
+        begin_stop();
+        if (!connections.empty()) wait_for_signal();
+    });
+}
+
+void Server::Core::cut() {
+    drain.cancel();
+    for (Connection* connection : connections) connection->cut();
 }
 
 void Server::Core::begin_stop() {
     if (std::exchange(stopping, true)) return;
     boost::system::error_code ignored;
     acceptor.close(ignored);
-    signals.clear(ignored);  // a second Ctrl-C ends the program in the usual way
-    signals.cancel(ignored);
     if (options.on_stopping) options.on_stopping();
     for (Connection* connection : connections) connection->stop_when_idle();
-    if (connections.empty()) return;
+    if (connections.empty()) {
+        signals.cancel(ignored);
+        return;
+    }
     drain.expires_after(options.limits.drain_time);
     drain.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
-        for (Connection* connection : connections) connection->cut();
+        if (!error) cut();
+        // No longer waited for, yet still caught: what is left to do is short and must be done.
+        boost::system::error_code ended;
+        signals.cancel(ended);
     });
 }
 
