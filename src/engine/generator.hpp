@@ -16,9 +16,7 @@
 
 #include "engine/prefix_store.hpp"
 #include "engine/stream.hpp"
-#include "engine/text_filter.hpp"
 #include "llama/context.hpp"
-#include "llama/sampler.hpp"
 
 namespace jikji::engine {
 
@@ -29,6 +27,8 @@ struct GeneratorOptions {
     int threads = 0;
     std::size_t kept_bytes = 256u << 20;  // of ended sequences, for those that begin alike
 };
+
+struct Sequence;  // engine/sequence.hpp
 
 class Generator {
 public:
@@ -49,7 +49,6 @@ public:
     void fail_all(const std::exception_ptr& cause);
 
 private:
-    struct Sequence;
     using SequencePtr = std::unique_ptr<Sequence>;
 
     void drop_cancelled();

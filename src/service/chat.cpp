@@ -42,12 +42,18 @@ Chat::Chat(engine::Engine& engine, PromptLibrary& prompts, Settings& settings, R
       stats_(stats),
       default_model_(std::move(default_model)) {}
 
-std::vector<Generation> Chat::start(const ChatRequest& request) {
+template <typename Request>
+engine::GenerationRequest Chat::begin(const Request& request) const {
     check_choices(request.choices);
     engine::GenerationRequest made;
     made.model = request.model.empty() ? default_model_ : request.model;
     apply_options(request.options, request.defaults, settings_.generation(), made);
     made.top_logprobs = request.top_logprobs;
+    return made;
+}
+
+std::vector<Generation> Chat::start(const ChatRequest& request) {
+    engine::GenerationRequest made = begin(request);
     made.prompt = engine_.render(
         made.model,
         request.prompt ? prompts_.messages(*request.prompt, request.messages) : request.messages);
@@ -55,11 +61,7 @@ std::vector<Generation> Chat::start(const ChatRequest& request) {
 }
 
 std::vector<Generation> Chat::start(const CompletionRequest& request) {
-    check_choices(request.choices);
-    engine::GenerationRequest made;
-    made.model = request.model.empty() ? default_model_ : request.model;
-    apply_options(request.options, request.defaults, settings_.generation(), made);
-    made.top_logprobs = request.top_logprobs;
+    engine::GenerationRequest made = begin(request);
     std::vector<std::vector<engine::Token>> prompts = request.tokens;
     for (const std::string& text : request.prompts) {
         prompts.push_back(engine_.tokenize(made.model, text, /*special=*/false));

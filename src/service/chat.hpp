@@ -52,6 +52,8 @@ public:
     const std::string& default_model() const { return default_model_; }
 
 private:
+    template <typename Request>
+    engine::GenerationRequest begin(const Request& request) const;
     std::vector<Generation> launch(engine::GenerationRequest request, int choices, bool use_cache);
 
     engine::Engine& engine_;

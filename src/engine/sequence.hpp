@@ -1,0 +1,42 @@
+#pragma once
+// One prompt and its continuation on their way through the generator. Private to it.
+#include <memory>
+#include <vector>
+
+#include "engine/stream.hpp"
+#include "engine/text_filter.hpp"
+#include "llama/sampler.hpp"
+
+namespace jikji::engine {
+
+llama::SamplerOptions sampler_options(const Sampling& sampling);
+
+struct Sequence {
+    Sequence(GenerationRequest r, std::shared_ptr<StreamWriter> w, const llama::Model& model)
+        : request(std::move(r)),
+          writer(std::move(w)),
+          sampler(model, sampler_options(request.sampling)),
+          filter(request.stop),
+          tokens(request.prompt) {
+        for (const Token token : request.prompt) sampler.accept(token);
+    }
+
+    int left() const {  // tokens that may still be made
+        return request.max_tokens - made;
+    }
+    bool prompt_done() const { return computed + 1 >= static_cast<int>(tokens.size()); }
+
+    GenerationRequest request;
+    std::shared_ptr<StreamWriter> writer;
+    llama::Sampler sampler;
+    TextFilter filter;
+    std::vector<Token> tokens;  // prompt, then what was made
+    int id = -1;                // llama's sequence id while running
+    int computed = 0;           // tokens whose KV is there
+    int reused = 0;             // of the prompt, not computed by this sequence
+    int planned = 0;            // tokens of this step
+    int made = 0;
+    bool ended = false;
+};
+
+}  // namespace jikji::engine
