@@ -110,7 +110,8 @@ def greedy(server, prompt, extra):
             "max_tokens": GREEDY_TOKENS, "logprobs": True, "top_logprobs": 2, **extra}
     reply = server.post("/v1/chat/completions", body)
     assert reply.status == 200, reply
-    return reply.json()["choices"][0]["logprobs"]["content"]
+    choice = reply.json()["choices"][0]
+    return choice["message"]["content"], choice["logprobs"]["content"]
 
 
 def spelling(token):
@@ -118,15 +119,17 @@ def spelling(token):
 
 
 def first_difference(ours, theirs):
-    """Nothing, or a sentence about the first token that differs, and the gap there."""
-    for place, (a, b) in enumerate(zip(ours, theirs, strict=False)):
+    """Nothing if the texts are equal, else (a sentence about the first token that differs, the gap
+    between our two likeliest there). llama-server also lists the end's token, and joins tokens
+    that are parts of one character, so tokens are looked at only where the texts differ."""
+    if ours[0] == theirs[0]:
+        return None
+    for place, (a, b) in enumerate(zip(ours[1], theirs[1], strict=False)):
         if spelling(a) != spelling(b):
             top = a["top_logprobs"]
             gap = top[0]["logprob"] - top[1]["logprob"]
             return f"token {place}: {a['token']!r} / {b['token']!r}, top-2 gap {gap:.4f}", gap
-    if len(ours) != len(theirs):
-        return f"lengths {len(ours)} / {len(theirs)}", math.inf
-    return None
+    return f"{ours[0]!r} / {theirs[0]!r}", math.inf
 
 
 def compare_greedy(jikji, llama):
