@@ -18,11 +18,11 @@ struct ChildLimits {
 };
 
 struct ChildResult {
-    int exit_code = 0;         // -1 if a signal ended it
-    bool timed_out = false;    // we killed it for time
+    int exit_code = 0;       // -1 if a signal ended it
+    bool timed_out = false;  // we killed it for time
     bool too_much_output = false;
-    std::string output;        // standard output
-    std::string errors;        // standard error, the first 64 KB
+    std::string output;  // standard output
+    std::string errors;  // standard error, the first 64 KB
 };
 
 /// Runs argv[0] (found through PATH) and waits for it. `poll`, if given, is called about ten times

@@ -201,6 +201,7 @@ private:
             const auto found = entries_.find(name);
             if (found == entries_.end()) throw_no_such_model(name, names());
             if (found->second.loaded) return found->second.loaded;
+            if (stopping_) std::rethrow_exception(stopping_error());
             file = found->second.file;
         }
         const LoadedPtr loaded = load_model(file, options_);
@@ -218,6 +219,7 @@ private:
             publish();
             release_leaving();
         }
+        run_tasks();        // what was handed over just now must end as well, not wait for ever
         resident_.clear();  // the lanes end their requests as cancelled, here, in their own thread
         leaving_.clear();
         const std::lock_guard lock(mutex_);

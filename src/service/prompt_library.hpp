@@ -26,7 +26,7 @@ public:
     /// Puts the roles of S6 in place at the first start; an edited or deleted role stays so.
     explicit PromptLibrary(storage::Database& database);
 
-    std::vector<prompts::Template> list() const;                // by name
+    std::vector<prompts::Template> list() const;                 // by name
     prompts::Template get(const std::string& id_or_name) const;  // Error(kNotFound), did you mean
     prompts::Template create(prompts::Template fresh);           // fills id and created_at
     prompts::Template update(const std::string& id_or_name, const prompts::TemplateChange& change);
