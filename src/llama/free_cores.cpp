@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kLookSeconds = 0.1;  // ticks are 10 ms each: fewer would say little
 
+constexpr double kStaleSeconds = 1.0;
+
 double seconds_of(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
@@ -68,6 +70,10 @@ int FreeCores::threads() {
     if (passed < kLookSeconds) return now_;
     const auto next = look();
     if (!next) return now_;
+    if (passed > kStaleSeconds) {  // what others did while we were idle says little about now
+        last_ = next;
+        return now_ = full_;
+    }
     const auto total = static_cast<double>(next->machine.total - last_->machine.total);
     const auto busy = static_cast<double>(next->machine.busy - last_->machine.busy);
     if (total > 0) {
