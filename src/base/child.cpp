@@ -126,7 +126,10 @@ bool set_limit(__rlimit_resource resource, rlim_t value) {
 bool confine(const ChildLimits& limits) {
     bool ok = set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_NOFILE, kOpenFilesMax);
     if (limits.time.count() > 0) {
-        ok = ok && set_limit(RLIMIT_CPU, static_cast<rlim_t>(limits.time.count()));
+        // The hard limit lies above: at that one the kernel sends SIGKILL, which says nothing.
+        const rlimit cpu{static_cast<rlim_t>(limits.time.count()),
+                         static_cast<rlim_t>(limits.time.count()) + 1};
+        ok = ok && ::setrlimit(RLIMIT_CPU, &cpu) == 0;
     }
     if (limits.memory_bytes > 0) ok = ok && set_limit(RLIMIT_AS, limits.memory_bytes);
     ok = ok && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
