@@ -22,7 +22,10 @@ void throw_errno(int error, std::string_view doing, const fs::path& path) {
         throw Error(ErrorCode::kDiskFull, "the disk is full: free some space and try again", {},
                     "디스크가 가득 찼습니다. 공간을 비우고 다시 시도하세요.");
     }
-    if (error == ENOENT || error == ENOTDIR) throw Error(ErrorCode::kNotFound, what);
+    if (error == ENOENT || error == ENOTDIR) {
+        throw Error(ErrorCode::kNotFound, what, {},
+                    path.string() + ": 그런 파일이나 폴더가 없습니다.");
+    }
     throw Error(ErrorCode::kInternal, what);
 }
 

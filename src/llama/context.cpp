@@ -149,14 +149,4 @@ bool Context::restore(int sequence, std::string_view state) {
 
 int arithmetic_threads() { return common_cpu_get_num_math(); }
 
-std::vector<std::string> devices() {
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-        ggml_backend_dev_t device = ggml_backend_dev_get(i);
-        out.emplace_back(std::string(ggml_backend_dev_name(device)) + " (" +
-                         ggml_backend_dev_description(device) + ")");
-    }
-    return out;
-}
-
 }  // namespace jikji::llama

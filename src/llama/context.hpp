@@ -63,8 +63,6 @@ public:
     /// room.
     bool restore(int sequence, std::string_view state);
 
-    const Model& model() const { return *model_; }
-
 private:
     struct Free {
         void operator()(llama_context* context) const noexcept;
@@ -79,8 +77,5 @@ private:
 
 /// Threads that arithmetic should use on this machine: its physical cores.
 int arithmetic_threads();
-
-/// "CPU", or the names of the GPUs that were built in and found.
-std::vector<std::string> devices();
 
 }  // namespace jikji::llama

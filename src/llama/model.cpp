@@ -37,18 +37,8 @@ std::vector<std::string> markup_of(const llama_vocab* vocab) {
 
 }  // namespace
 
-std::string Model::description() const {
-    char text[128] = {};
-    llama_model_desc(model_.get(), text, sizeof text);
-    return text;
-}
-
 bool Model::ends_generation(Token token) const {
     return llama_vocab_is_eog(llama_model_get_vocab(model_.get()), token);
-}
-
-bool Model::control(Token token) const {
-    return llama_vocab_is_control(llama_model_get_vocab(model_.get()), token);
 }
 
 std::vector<Token> Model::tokenize(std::string_view text, bool whole, bool special) const {

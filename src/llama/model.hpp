@@ -36,9 +36,7 @@ public:
     int dimensions() const noexcept { return dimensions_; }       // of a hidden state
     bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
     bool wordpiece() const noexcept { return wordpiece_; }        // BERT's tokenizer
-    std::string description() const;                              // "llama 135M Q4_1"
     bool ends_generation(Token token) const;
-    bool control(Token token) const;
 
     /// `special`: markup in the text becomes control tokens. `whole`: BOS, EOS, CLS, SEP as the
     /// model wants them round a whole text.

@@ -24,7 +24,9 @@ void check(const AnswerRequest& request) {
         throw Error(ErrorCode::kInvalidArgument,
                     "passages is " + std::to_string(request.passages) +
                         "; give a number from 1 to " + std::to_string(limits::kSearchResults),
-                    "passages");
+                    "passages",
+                    "passages가 " + std::to_string(request.passages) + "입니다. 1에서 " +
+                        std::to_string(limits::kSearchResults) + " 사이의 수를 주세요.");
     }
 }
 

@@ -78,13 +78,4 @@ void Generation::when_ready(std::function<void()> wake) { stream_.when_ready(std
 engine::Finish Generation::finish() const { return stream_.finish(); }
 engine::Usage Generation::usage() const { return stream_.usage(); }
 
-std::string Generation::text(bool strip) {
-    std::string out;
-    while (auto piece = next()) out += piece->text;
-    if (!strip) return out;
-    const auto first = out.find_first_not_of(" \t\r\n");
-    if (first == std::string::npos) return {};
-    return out.substr(first, out.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 }  // namespace jikji::service

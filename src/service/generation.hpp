@@ -37,9 +37,6 @@ public:
     engine::Finish finish() const;
     engine::Usage usage() const;
 
-    /// The whole text, waiting for it; stripped of surrounding white space if `strip` (S2).
-    std::string text(bool strip = false);
-
     const std::string& model() const { return origin_.model; }
     const std::string& fingerprint() const { return origin_.fingerprint; }
     CacheUse cache() const { return origin_.cache; }
