@@ -1,8 +1,8 @@
 #pragma once
 // How many threads the next step should use: no more than the cores that other programs leave.
 // ggml's threads wait for each other hundreds of times a step; when another program takes a core
-// for a few milliseconds all of them stand still. Measured on 2 cores beside two busy programs:
-// 6 to 15 tokens/s with two threads, 60 to 110 with one.
+// for a few milliseconds all of them stand still. Measured on 2 cores beside a
+// compiler on both: 6 to 36 tokens/s with two threads, 102 to 117 with one (docs/decisions/0006).
 // Source   Linux's /proc/stat (proc(5)); elsewhere the number given is used as it is.
 // Threads  one at a time.
 #include <cstdint>
