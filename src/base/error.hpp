@@ -1,6 +1,8 @@
 #pragma once
 // The one error type of Jikji. Throw for what ends the request; return what is expected.
+#include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,6 +37,13 @@ public:
           field_(std::move(field)),
           korean_(std::move(korean)) {}
 
+    /// When trying again may succeed, for kOverloaded and kLoading: http sends it as Retry-After.
+    Error& retry_after(std::chrono::milliseconds wait) {
+        retry_after_ = wait;
+        return *this;
+    }
+    std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
+
     ErrorCode code() const noexcept { return code_; }
     const std::string& field() const noexcept { return field_; }  // JSON path, or empty
     const std::string& korean() const noexcept { return korean_.empty() ? message_ : korean_; }
@@ -45,6 +54,7 @@ private:
     std::string message_;
     std::string field_;
     std::string korean_;
+    std::optional<std::chrono::milliseconds> retry_after_;
 };
 
 /// Holds for our own bugs only; one request dies with kInternal, not the server.

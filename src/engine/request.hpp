@@ -30,10 +30,27 @@ struct Message {
     std::string content;
 };
 
+/// What the answer's text has to be: only tokens that the grammar lets pass are chosen.
+struct Constraint {
+    std::string grammar;  // GBNF, its root rule is `root`; empty = any text
+    /// A lazy grammar sleeps until the answer's text holds one of these; what follows obeys it,
+    /// the trigger's own text included. For tools that the model may call or not.
+    bool lazy = false;
+    std::vector<std::string> trigger_patterns;  // regular expressions over the whole text so far
+    std::vector<Token> trigger_tokens;
+    std::vector<Token> kept_tokens;  // control tokens whose text belongs into the answer
+};
+
 /// One prompt, one continuation.
 struct GenerationRequest {
     std::string model;          // a name of Engine::models()
     std::vector<Token> prompt;  // at least one token; see Engine::tokenize and Engine::render
+    /// Who asks: the machine is shared fairly between tenants, and what one computed is never
+    /// used for another. Requests of our own (evaluation, warm-up) say "local", too.
+    std::string tenant = "local";
+    Constraint constraint;
+    /// Off the machine at that moment, whether it has ended or not: Finish::kCancelled.
+    std::optional<std::chrono::steady_clock::time_point> deadline;
     Sampling sampling;
     int max_tokens = -1;            // -1 = up to the end of the context
     std::vector<std::string> stop;  // ends the text before it; never shown
