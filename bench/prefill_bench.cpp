@@ -1,0 +1,168 @@
+// Tokens per second of llama::Context itself, without server and scheduler: prefill, and steps in
+// which 1 to 16 sequences decode together. With a text, its mean loss as well, so that a faster
+// path shows what it costs.
+//
+//   jikji_prefill_bench MODEL.gguf [--threads N] [--repeats N] [--text FILE] [--only SECTION]
+//
+// SECTION is prefill, decode or loss. JIKJI_GEMM=off measures ggml's own products.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "llama/context.hpp"
+#include "llama/log.hpp"
+#include "llama/model.hpp"
+
+namespace {
+
+using namespace jikji;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+    std::string model;
+    std::string text;
+    std::string only;
+    int threads = 0;
+    int repeats = 3;
+};
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<llama::Token> random_tokens(int count, int vocabulary) {
+    std::mt19937 random(7);
+    std::uniform_int_distribution<int> pick(100, std::max(101, vocabulary - 1));
+    std::vector<llama::Token> out(static_cast<std::size_t>(count));
+    for (auto& token : out) token = pick(random);
+    return out;
+}
+
+void prefill(const std::shared_ptr<const llama::Model>& model, const Options& options, int length) {
+    llama::Context context(model, {.cells = length + 64, .threads = options.threads});
+    const auto tokens = random_tokens(length, model->vocabulary());
+    double best = 1e9;
+    for (int repeat = 0; repeat <= options.repeats; ++repeat) {  // the first one warms up
+        context.forget(0);
+        std::vector<llama::BatchToken> batch;
+        for (int i = 0; i < length; ++i)
+            batch.push_back({tokens[static_cast<std::size_t>(i)], i, 0, i + 1 == length});
+        const auto start = Clock::now();
+        context.decode(batch);
+        (void)context.logits(length - 1);
+        if (repeat > 0) best = std::min(best, seconds_since(start));
+    }
+    std::printf("prefill %5d tokens  %8.1f tok/s\n", length, length / best);
+    std::fflush(stdout);
+}
+
+/// `rows` sequences, each with its own 128 tokens, advance by one token in every step.
+void decode(const std::shared_ptr<const llama::Model>& model, const Options& options, int rows) {
+    constexpr int kPrompt = 128;
+    constexpr int kSteps = 24;
+    llama::Context context(model,
+                           {.cells = rows * 192, .sequences = rows, .threads = options.threads});
+    const auto tokens = random_tokens(kPrompt + kSteps, model->vocabulary());
+    double best = 1e9;
+    for (int repeat = 0; repeat <= options.repeats; ++repeat) {
+        for (int s = 0; s < rows; ++s) {
+            context.forget(s);
+            std::vector<llama::BatchToken> batch;
+            for (int i = 0; i < kPrompt; ++i)
+                batch.push_back({tokens[static_cast<std::size_t>(i)], i, s, i + 1 == kPrompt});
+            context.decode(batch);
+        }
+        const auto start = Clock::now();
+        for (int step = 0; step < kSteps; ++step) {
+            const int position = kPrompt + step;
+            std::vector<llama::BatchToken> batch;
+            for (int s = 0; s < rows; ++s)
+                batch.push_back({tokens[static_cast<std::size_t>(position)], position, s, true});
+            context.decode(batch);
+            (void)context.logits(rows - 1);
+        }
+        if (repeat > 0) best = std::min(best, seconds_since(start));
+    }
+    std::printf("decode  %5d rows    %8.1f tok/s  %7.2f ms a step\n", rows, rows * kSteps / best,
+                best * 1000 / kSteps);
+    std::fflush(stdout);
+}
+
+double loss_of(std::span<const float> logits, llama::Token token) {
+    const float top = *std::max_element(logits.begin(), logits.end());
+    double sum = 0;
+    for (const float x : logits) sum += std::exp(static_cast<double>(x) - top);
+    return std::log(sum) + top - logits[static_cast<std::size_t>(token)];
+}
+
+/// Mean loss of windows of 256 tokens: each token is predicted from those before it in its window.
+void loss(const std::shared_ptr<const llama::Model>& model, const Options& options) {
+    constexpr int kWindow = 256;  // no more outputs than sequences, and those are at most 256
+    std::ifstream in(options.text, std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    const auto tokens = model->tokenize(text, true, false);
+    llama::Context context(model,
+                           {.cells = kWindow, .sequences = kWindow, .threads = options.threads});
+    double sum = 0;
+    int count = 0;
+    for (std::size_t at = 0; at + kWindow < tokens.size() && count < 16 * kWindow; at += kWindow) {
+        context.forget(0);
+        std::vector<llama::BatchToken> batch;
+        for (int i = 0; i < kWindow; ++i)
+            batch.push_back({tokens[at + static_cast<std::size_t>(i)], i, 0, true});
+        context.decode(batch);
+        for (int i = 0; i + 1 < kWindow; ++i, ++count)
+            sum += loss_of(context.logits(i), batch[static_cast<std::size_t>(i) + 1].token);
+    }
+    std::printf("loss    %5d tokens  %8.5f nats, perplexity %.4f\n", count, sum / count,
+                std::exp(sum / count));
+}
+
+Options parse(int argc, char** argv) {
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const bool has_value = i + 1 < argc;
+        if (has_value && std::strcmp(argv[i], "--threads") == 0) {
+            options.threads = std::stoi(argv[++i]);
+        } else if (has_value && std::strcmp(argv[i], "--repeats") == 0) {
+            options.repeats = std::stoi(argv[++i]);
+        } else if (has_value && std::strcmp(argv[i], "--text") == 0) {
+            options.text = argv[++i];
+        } else if (has_value && std::strcmp(argv[i], "--only") == 0) {
+            options.only = argv[++i];
+        } else {
+            options.model = argv[i];
+        }
+    }
+    return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const Options options = parse(argc, argv);
+    const auto wanted = [&](const char* section) {
+        return options.only.empty() || options.only == section;
+    };
+    const auto loading = Clock::now();
+    const auto model = std::make_shared<const llama::Model>(options.model, llama::ModelOptions{});
+    std::printf("load                 %8.2f s\n", seconds_since(loading));
+    if (wanted("prefill")) {
+        for (const int length : {512, 2048}) prefill(model, options, length);
+    }
+    if (wanted("decode")) {
+        for (const int rows : {1, 4, 8, 16}) decode(model, options, rows);
+    }
+    if (wanted("loss") && !options.text.empty()) loss(model, options);
+} catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+}
