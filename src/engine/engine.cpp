@@ -353,4 +353,8 @@ std::vector<Token> Engine::render(const std::string& model, const std::vector<Me
     return impl_->require(model)->model->render(turns);
 }
 
+Rendered Engine::render_chat(const std::string& model, const ChatInput& input) {
+    return {render(model, input.messages), {}, {}, nullptr};  // the rest follows
+}
+
 }  // namespace jikji::engine

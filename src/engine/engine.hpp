@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/answer_reader.hpp"
 #include "engine/request.hpp"
 #include "engine/stream.hpp"
 
@@ -30,6 +31,15 @@ struct EngineOptions {
     int threads = 0;      // 0 = the machine's physical cores
     int gpu_layers = -1;  // -1 = as many as fit; ignored where no GPU was built in
     std::size_t queue = 256;
+};
+
+/// A chat, ready for GenerationRequest.
+struct Rendered {
+    std::vector<Token> prompt;
+    Constraint constraint;
+    std::vector<std::string> stop;  // to be added to the request's own
+    /// Nothing: the answer is its text. Else give it to an AnswerReader.
+    std::shared_ptr<const AnswerParser> parser;
 };
 
 class Engine {
@@ -66,6 +76,14 @@ public:
     /// messages hold never becomes a control token (T26). Throws Error(kInvalidArgument) if the
     /// template refuses the messages. A model without a template gets ChatML.
     std::vector<Token> render(const std::string& model, const std::vector<Message>& messages);
+
+    /// The same with tools, a format for the answer, and reasoning apart: the prompt, what
+    /// GenerationRequest::constraint has to be, and the parser for the answer's text. Throws
+    /// Error(kUnsupported) that names path and keyword of a schema which cannot be kept to the
+    /// letter, Error(kInvalidArgument) or Error(kTooLarge) for a schema, grammar or tool that is
+    /// wrong or too large; fields are response_format.json_schema.schema, grammar,
+    /// tools[i].function.parameters, tool_choice, messages.
+    Rendered render_chat(const std::string& model, const ChatInput& input);
 
     /// Queues it. Throws Error(kModelNotFound), Error(kContextLength) with both numbers,
     /// Error(kOverloaded) if the queue is full. Loads the model first if need be (then waits).

@@ -25,9 +25,43 @@ struct Sampling {
     std::vector<std::pair<Token, float>> logit_bias;  // -100 bans, +100 forces
 };
 
+/// A function that the model called.
+struct ToolCall {
+    std::string id;
+    std::string name;
+    std::string arguments;  // JSON text
+};
+
 struct Message {
-    std::string role;  // system, user, assistant
+    std::string role;  // system, user, assistant, tool
     std::string content;
+    std::string reasoning_content;     // of an assistant, where its format has it
+    std::vector<ToolCall> tool_calls;  // of an assistant
+    std::string tool_call_id;          // of a tool's answer
+    std::string name;                  // of a tool's answer: the function; may be empty
+};
+
+/// A function that the model may call.
+struct Tool {
+    std::string name;
+    std::string description;
+    std::string parameters;  // JSON schema, as JSON text; empty = no arguments
+};
+
+enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
+
+/// A chat as the model's template wants it, and what the answer has to look like. At most one of
+/// json_object, json_schema and grammar; none of them beside tools that may be called.
+struct ChatInput {
+    std::vector<Message> messages;
+    std::vector<Tool> tools;
+    ToolChoice tool_choice = ToolChoice::kAuto;
+    std::string tool_name;            // of kNamed
+    bool parallel_tool_calls = true;  // false: one call at most
+    bool json_object = false;         // any JSON object
+    std::string json_schema;          // JSON text; what it asks is kept to the letter
+    std::string grammar;              // GBNF, its root rule is `root`
+    bool reasoning = true;            // models that can think first may do so
 };
 
 /// What the answer's text has to be: only tokens that the grammar lets pass are chosen.
@@ -39,6 +73,7 @@ struct Constraint {
     std::vector<std::string> trigger_patterns;  // regular expressions over the whole text so far
     std::vector<Token> trigger_tokens;
     std::vector<Token> kept_tokens;  // control tokens whose text belongs into the answer
+    std::string written;  // what the prompt says of the answer already; the grammar begins with it
 };
 
 /// One prompt, one continuation.
