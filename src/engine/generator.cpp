@@ -23,7 +23,7 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
                         .batch = std::max(kPromptTokensPerStep, options.parallel),
                         .microbatch = kPromptTokensPerStep,
                         .threads = options.threads}),
-      kept_(options.kept_bytes) {
+      prefixes_(context_, options.kept_bytes) {
     for (int id = options_.parallel - 1; id >= 0; --id) free_ids_.push_back(id);
 }
 
@@ -174,7 +174,7 @@ void Generator::end(Sequence& sequence, Finish reason) {
 void Generator::release_ended() {
     std::erase_if(running_, [&](const SequencePtr& sequence) {
         if (!sequence->ended) return false;
-        keep(*sequence);
+        prefixes_.keep(*sequence);
         context_.forget(sequence->id);
         free_ids_.push_back(sequence->id);
         return true;

@@ -14,7 +14,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/prefix_store.hpp"
+#include "engine/prefix_reuse.hpp"
 #include "engine/stream.hpp"
 #include "llama/context.hpp"
 
@@ -27,8 +27,6 @@ struct GeneratorOptions {
     int threads = 0;
     std::size_t kept_bytes = 256u << 20;  // of ended sequences, for those that begin alike
 };
-
-struct Sequence;  // engine/sequence.hpp
 
 class Generator {
 public:
@@ -53,9 +51,6 @@ private:
 
     void drop_cancelled();
     void admit();
-    bool waits_for_prefix(const Sequence& next) const;
-    void start_from_known(Sequence& sequence);
-    void keep(const Sequence& sequence);
     void make_room();
     void step_back(std::size_t index);
     void plan();
@@ -73,7 +68,7 @@ private:
     std::deque<SequencePtr> waiting_;
     std::vector<SequencePtr> running_;  // oldest first
     std::vector<int> free_ids_;
-    PrefixStore kept_;
+    PrefixReuse prefixes_;
     std::vector<llama::BatchToken> batch_;
     std::vector<std::pair<Sequence*, int>> outputs_;  // whose logits stand at which batch index
 };

@@ -36,6 +36,7 @@ struct Sequence {
     int reused = 0;             // of the prompt, not computed by this sequence
     int planned = 0;            // tokens of this step
     int made = 0;
+    bool started = false;  // it has run before, if only to step back
     bool ended = false;
 };
 
