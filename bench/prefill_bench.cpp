@@ -149,6 +149,7 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) try {
     const Options options = parse(argc, argv);
+    llama::capture_log();
     const auto wanted = [&](const char* section) {
         return options.only.empty() || options.only == section;
     };

@@ -1,7 +1,149 @@
 #include "gemm/gemm.hpp"
 
-namespace jikji::gemm {
+#include <omp.h>
 
-Precision best_precision() { return Precision::kF32; }
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "base/error.hpp"
+#include "gemm/bf16.hpp"
+#include "gemm/features.hpp"
+#include "gemm/panels.hpp"
+
+namespace jikji::gemm {
+namespace {
+
+using Desc = dnnl::memory::desc;
+
+/// oneDNN plans for as many threads as OpenMP would give the caller.
+class Team {
+public:
+    explicit Team(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+    ~Team() { omp_set_num_threads(before_); }
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+
+private:
+    int before_;
+};
+
+struct Shape {
+    int m, n, k, ldx, ldy, threads;
+    Precision precision;
+    auto operator<=>(const Shape&) const = default;
+};
+
+/// To make a primitive takes 0.2 ms (8 the first time), a hundred times what a small product does.
+/// The process's, as oneDNN's own cache is: a primitive holds code, no data.
+class Primitives {
+public:
+    dnnl::matmul get(const Shape& shape, const Desc& weights) {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = made_.find(shape); found != made_.end()) return found->second;
+        if (made_.size() >= kMost) made_.clear();  // the shapes of a model come back at once
+        const auto type = data_type(shape.precision);
+        const Desc x({shape.m, shape.k}, type, dnnl::memory::dims{shape.ldx, 1});
+        const Desc y({shape.m, shape.n}, dnnl::memory::data_type::f32,
+                     dnnl::memory::dims{shape.ldy, 1});
+        dnnl::matmul product(dnnl::matmul::primitive_desc({x, weights, y}, cpu()));
+        made_.emplace(shape, product);
+        return product;
+    }
+
+private:
+    static constexpr std::size_t kMost = 4096;  // about 20 KB each
+    std::mutex mutex_;
+    std::map<Shape, dnnl::matmul> made_;
+};
+
+Primitives& primitives() {
+    static Primitives all;
+    return all;
+}
+
+void run(const void* x, int m, int ldx, const Panels::Data& w, float* y, int ldy, int threads) {
+    const Team team(threads);
+    const dnnl::matmul product =
+        primitives().get({m, w.n, w.k, ldx, ldy, threads, w.precision}, w.layout.desc);
+    const Desc from({m, w.k}, data_type(w.precision), dnnl::memory::dims{ldx, 1});
+    const Desc to({m, w.n}, dnnl::memory::data_type::f32, dnnl::memory::dims{ldy, 1});
+    dnnl::stream stream(cpu());
+    product.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(from, cpu(), const_cast<void*>(x))},
+                             {DNNL_ARG_WEIGHTS, w.memory},
+                             {DNNL_ARG_DST, dnnl::memory(to, cpu(), y)}});
+    stream.wait();
+}
+
+/// x in bf16, without gaps; the buffer belongs to the calling thread and is valid until its next
+/// product.
+const Bf16* rounded(const float* x, int m, int k, int ldx, int threads) {
+    thread_local std::vector<Bf16> buffer;
+    const auto row_size = static_cast<std::size_t>(k);
+    if (buffer.size() < static_cast<std::size_t>(m) * row_size)
+        buffer.resize(static_cast<std::size_t>(m) * row_size);
+    Bf16* to = buffer.data();
+    const int team = static_cast<std::int64_t>(m) * k < 32768 ? 1 : threads;
+#pragma omp parallel for num_threads(team) schedule(static) if (team > 1)
+    for (int row = 0; row < m; ++row)
+        to_bf16(x + static_cast<std::ptrdiff_t>(row) * ldx,
+                to + static_cast<std::size_t>(row) * row_size, row_size);
+    return to;
+}
+
+/// Rows of weights whose panels stay in the last cache while they are used.
+int slab_rows(int k, Precision precision) {
+    constexpr std::size_t kBytes = 4u << 20;
+    const std::size_t row = static_cast<std::size_t>(k) * (precision == Precision::kBf16 ? 2 : 4);
+    return static_cast<int>(std::max<std::size_t>(kBytes / row / 64 * 64, 64));
+}
+
+}  // namespace
+
+Precision best_precision() { return has_avx512_bf16() ? Precision::kBf16 : Precision::kF32; }
+
+void multiply(const float* x, int m, int ldx, const Panels& w, float* y, int ldy, int threads) {
+    JIKJI_CHECK(m > 0 && ldx >= w.k() && ldy >= w.n() && threads > 0);
+    const Panels::Data& data = w.data();
+    if (data.precision == Precision::kF32) return run(x, m, ldx, data, y, ldy, threads);
+    run(rounded(x, m, data.k, ldx, threads), m, data.k, data, y, ldy, threads);
+}
+
+void multiply(const float* x, int m, int ldx, const Source& w, int n, int k, Precision precision,
+              float* y, int ldy, int threads) {
+    JIKJI_CHECK(m > 0 && ldx >= k && ldy >= n && threads > 0);
+    const bool bf16 = precision == Precision::kBf16;
+    const void* from = x;
+    if (bf16) from = rounded(x, m, k, ldx, threads);
+    const int most = std::min(n, slab_rows(k, precision));
+    // Kept from call to call: the memory of a slab is worth more than its few megabytes.
+    thread_local std::unique_ptr<Panels::Data> slab;
+    for (int first = 0; first < n; first += most) {
+        const int rows = std::min(most, n - first);
+        if (!slab || slab->n != rows || slab->k != k || slab->precision != precision)
+            slab = make_data(rows, k, precision);
+        fill(
+            *slab,
+            [&w, first](int row, int count, int column, int columns, float* out, int stride) {
+                w(first + row, count, column, columns, out, stride);
+            },
+            threads);
+        run(from, m, bf16 ? k : ldx, *slab, y + first, ldy, threads);
+    }
+}
+
+void multiply_exactly(const float* x, int m, int ldx, const float* w, int n, int k, float* y,
+                      int ldy) {
+    for (int row = 0; row < m; ++row) {
+        for (int column = 0; column < n; ++column) {
+            double sum = 0;
+            const float* a = x + static_cast<std::ptrdiff_t>(row) * ldx;
+            const float* b = w + static_cast<std::ptrdiff_t>(column) * k;
+            for (int i = 0; i < k; ++i) sum += static_cast<double>(a[i]) * b[i];
+            y[static_cast<std::ptrdiff_t>(row) * ldy + column] = static_cast<float>(sum);
+        }
+    }
+}
 
 }  // namespace jikji::gemm
