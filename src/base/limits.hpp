@@ -27,6 +27,7 @@ inline constexpr int kStopStrings = 4;
 inline constexpr std::size_t kStopBytes = 1024;  // of one stop string
 inline constexpr int kTopLogprobs = 20;
 inline constexpr int kMessages = 2048;
+inline constexpr std::size_t kTools = 128;  // in a request; calls of one message
 inline constexpr int kMaxTokens = 1'000'000;
 
 // Embeddings

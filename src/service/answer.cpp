@@ -55,7 +55,7 @@ AnswerStart Answers::start(const AnswerRequest& request) {
 
     ChatRequest chat;
     chat.model = request.model;
-    chat.messages = {{"user", prompt_text(request.question, start.passages)}};
+    chat.input.messages = {{"user", prompt_text(request.question, start.passages)}};
     chat.prompt = request.prompt;
     chat.options = request.options;
     chat.defaults = Defaults::kJikji;

@@ -18,7 +18,7 @@ class Settings;
 
 struct ChatRequest {
     std::string model;  // empty = the default chat model
-    std::vector<engine::Message> messages;
+    engine::ChatInput input;  // messages, tools, and what the answer has to look like
     std::optional<PromptReference> prompt;
     SamplingOptions options;
     Defaults defaults = Defaults::kOpenAi;
