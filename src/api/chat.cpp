@@ -19,20 +19,43 @@ ChatHead head_of(const Choices& choices) {
     return {make_id("chatcmpl-"), now_seconds(), first.model(), first.fingerprint()};
 }
 
+/// One choice as it is read.
+struct Reading {
+    engine::AnswerReader reader;
+    std::vector<engine::TokenLogprob> logprobs;  // of what was read and not sent yet
+
+    void take(engine::Piece& piece) {
+        logprobs.insert(logprobs.end(), std::make_move_iterator(piece.logprobs.begin()),
+                        std::make_move_iterator(piece.logprobs.end()));
+    }
+};
+
+std::vector<Reading> readings_of(const Choices& choices) {
+    std::vector<Reading> out;
+    for (std::size_t i = 0; i < choices.size(); ++i)
+        out.push_back({engine::AnswerReader(choices.at(i).parser()), {}});
+    return out;
+}
+
 net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& responder) {
     const ChatHead head = head_of(choices);
+    std::vector<Reading> readings = readings_of(choices);
+    std::vector<std::string> texts(choices.size());
     std::vector<ChatChoice> whole(choices.size());
     while (true) {
-        const std::optional<Choices::Arrival> arrival = co_await choices.next();
+        std::optional<Choices::Arrival> arrival = co_await choices.next();
         if (!arrival) break;
-        ChatChoice& choice = whole[arrival->index];
+        const std::size_t index = arrival->index;
+        Reading& reading = readings[index];
         if (arrival->piece) {
-            choice.text += arrival->piece->text;
-            choice.logprobs.insert(choice.logprobs.end(), arrival->piece->logprobs.begin(),
-                                   arrival->piece->logprobs.end());
-        } else {
-            choice.finish = choices.at(arrival->index).finish();
+            texts[index] += arrival->piece->text;
+            reading.take(*arrival->piece);
+            continue;
         }
+        reading.reader.add(texts[index]);
+        reading.reader.finish();
+        whole[index] = {reading.reader.answer(), std::move(reading.logprobs),
+                        choices.at(index).finish()};
     }
     const engine::Usage usage = choices.usage(choices.size());
     http::Reply reply = json_reply(chat_completion_json(head, whole, logprobs, usage));
@@ -40,16 +63,32 @@ net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& resp
     co_await responder.send(std::move(reply));
 }
 
+net::awaitable<void> send_delta(const ChatChunks& chunks, std::size_t index,
+                                const engine::AnswerDelta& delta, Reading& reading, Sse& sse) {
+    co_await sse.send(chunks.piece(index, delta, reading.logprobs));
+    reading.logprobs.clear();
+}
+
 net::awaitable<void> send_chunks(Choices& choices, const ChatChunks& chunks, bool include_usage,
                                  Sse& sse) {
+    std::vector<Reading> readings = readings_of(choices);
     for (std::size_t i = 0; i < choices.size(); ++i) co_await sse.send(chunks.opening(i));
     while (true) {
-        const std::optional<Choices::Arrival> arrival = co_await choices.next();
+        std::optional<Choices::Arrival> arrival = co_await choices.next();
         if (!arrival) break;
         const std::size_t index = arrival->index;
-        const std::string event = arrival->piece ? chunks.piece(index, *arrival->piece)
-                                                 : chunks.ending(index, choices.at(index).finish());
-        co_await sse.send(event);
+        Reading& reading = readings[index];
+        if (arrival->piece) {
+            reading.take(*arrival->piece);
+            const engine::AnswerDelta delta = reading.reader.add(arrival->piece->text);
+            if (!delta.empty() || !choices.at(index).parser())
+                co_await send_delta(chunks, index, delta, reading, sse);
+            continue;
+        }
+        const engine::AnswerDelta held = reading.reader.finish();
+        if (!held.empty()) co_await send_delta(chunks, index, held, reading, sse);
+        const auto finish = finish_name(choices.at(index).finish(), reading.reader.answer());
+        co_await sse.send(chunks.ending(index, finish, reading.logprobs));
     }
     if (include_usage) co_await sse.send(chunks.usage(choices.usage(choices.size())));
 }
@@ -60,7 +99,8 @@ net::awaitable<void> chat_completions(Services& services, Call& call, Responder&
     Choices choices(std::move(started));
     if (chat.stream) {
         const bool logprobs = chat.request.top_logprobs >= 0;
-        const ChatChunks chunks(head_of(choices), logprobs, chat.include_usage);
+        const ChatChunks chunks(head_of(choices), logprobs, chat.include_usage,
+                                !chat.request.input.tools.empty());
         Sse sse = co_await responder.open_sse();
         co_await guarded(send_chunks(choices, chunks, chat.include_usage, sse), call, sse);
     } else {

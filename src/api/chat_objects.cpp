@@ -10,6 +10,43 @@ json::object chunk_choice(std::size_t index, json::object delta) {
             {"finish_reason", nullptr}};
 }
 
+json::object call_json(const engine::ToolCall& call) {
+    return {{"id", call.id},
+            {"type", "function"},
+            {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+}
+
+json::object message_json(const engine::Answer& answer) {
+    json::object out = {{"role", "assistant"}, {"content", answer.content}, {"refusal", nullptr}};
+    if (!answer.reasoning_content.empty()) out["reasoning_content"] = answer.reasoning_content;
+    if (answer.calls.empty()) return out;
+    if (answer.content.empty()) out["content"] = nullptr;
+    json::array& calls = out["tool_calls"].emplace_array();
+    for (const engine::ToolCall& call : answer.calls) calls.push_back(call_json(call));
+    return out;
+}
+
+/// Id, type and name come once, with the first part of the call's arguments.
+json::object call_delta_json(const engine::AnswerDelta::Call& call) {
+    json::object function = {{"arguments", call.arguments}};
+    if (call.id.empty()) return {{"index", call.index}, {"function", std::move(function)}};
+    function = {{"name", call.name}, {"arguments", call.arguments}};
+    return {{"index", call.index},
+            {"id", call.id},
+            {"type", "function"},
+            {"function", std::move(function)}};
+}
+
+json::object delta_json(const engine::AnswerDelta& delta) {
+    json::object out;
+    if (!delta.reasoning_content.empty()) out["reasoning_content"] = delta.reasoning_content;
+    if (!delta.content.empty() || delta.empty()) out["content"] = delta.content;
+    if (delta.calls.empty()) return out;
+    json::array& calls = out["tool_calls"].emplace_array();
+    for (const auto& call : delta.calls) calls.push_back(call_delta_json(call));
+    return out;
+}
+
 }  // namespace
 
 json::object chat_completion_json(const ChatHead& head, const std::vector<ChatChoice>& choices,
@@ -17,12 +54,10 @@ json::object chat_completion_json(const ChatHead& head, const std::vector<ChatCh
     json::array list;
     for (std::size_t i = 0; i < choices.size(); ++i) {
         const ChatChoice& choice = choices[i];
-        json::object message = {
-            {"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
         json::object one = {{"index", i},
-                            {"message", std::move(message)},
+                            {"message", message_json(choice.answer)},
                             {"logprobs", nullptr},
-                            {"finish_reason", finish_name(choice.finish)}};
+                            {"finish_reason", finish_name(choice.finish, choice.answer)}};
         if (logprobs) one["logprobs"] = chat_logprobs_json(choice.logprobs);
         list.push_back(std::move(one));
     }
@@ -46,25 +81,33 @@ std::string ChatChunks::chunk(json::array choices, json::value usage) const {
     return json_text(out);
 }
 
+std::string ChatChunks::choice(json::object choice,
+                               std::span<const engine::TokenLogprob> logprobs) const {
+    if (logprobs_) choice["logprobs"] = chat_logprobs_json(logprobs);
+    json::array choices;
+    choices.push_back(std::move(choice));
+    return chunk(std::move(choices));
+}
+
 std::string ChatChunks::opening(std::size_t index) const {
+    const json::value content = may_call_ ? json::value(nullptr) : json::value("");
     json::array choices;
-    choices.push_back(chunk_choice(index, {{"role", "assistant"}, {"content", ""}}));
+    choices.push_back(chunk_choice(index, {{"role", "assistant"}, {"content", content}}));
     return chunk(std::move(choices));
 }
 
-std::string ChatChunks::piece(std::size_t index, const engine::Piece& piece) const {
-    json::object choice = chunk_choice(index, {{"content", piece.text}});
-    if (logprobs_) choice["logprobs"] = chat_logprobs_json(piece.logprobs);
-    json::array choices;
-    choices.push_back(std::move(choice));
-    return chunk(std::move(choices));
+std::string ChatChunks::piece(std::size_t index, const engine::AnswerDelta& delta,
+                              std::span<const engine::TokenLogprob> logprobs) const {
+    return choice(chunk_choice(index, delta_json(delta)), logprobs);
 }
 
-std::string ChatChunks::ending(std::size_t index, engine::Finish finish) const {
-    json::object choice = chunk_choice(index, {});
-    choice["finish_reason"] = finish_name(finish);
+std::string ChatChunks::ending(std::size_t index, std::string_view finish,
+                               std::span<const engine::TokenLogprob> logprobs) const {
+    json::object last = chunk_choice(index, {});
+    last["finish_reason"] = finish;
+    if (!logprobs.empty()) return choice(std::move(last), logprobs);
     json::array choices;
-    choices.push_back(std::move(choice));
+    choices.push_back(std::move(last));
     return chunk(std::move(choices));
 }
 

@@ -17,7 +17,7 @@ struct ChatHead {
 
 /// One whole choice.
 struct ChatChoice {
-    std::string text;
+    engine::Answer answer;
     std::vector<engine::TokenLogprob> logprobs;
     engine::Finish finish = engine::Finish::kStop;
 };
@@ -29,20 +29,29 @@ json::object chat_completion_json(const ChatHead& head, const std::vector<ChatCh
 /// ending() of each, usage() if it was asked for.
 class ChatChunks {
 public:
-    ChatChunks(ChatHead head, bool logprobs, bool include_usage)
-        : head_(std::move(head)), logprobs_(logprobs), include_usage_(include_usage) {}
+    /// `may_call`: calls of tools may take the content's place.
+    ChatChunks(ChatHead head, bool logprobs, bool include_usage, bool may_call = false)
+        : head_(std::move(head)),
+          logprobs_(logprobs),
+          include_usage_(include_usage),
+          may_call_(may_call) {}
 
+    /// Its content is "", or null where calls may take its place: what no delta adds to stays so.
     std::string opening(std::size_t index) const;
-    std::string piece(std::size_t index, const engine::Piece& piece) const;
-    std::string ending(std::size_t index, engine::Finish finish) const;
+    std::string piece(std::size_t index, const engine::AnswerDelta& delta,
+                      std::span<const engine::TokenLogprob> logprobs) const;
+    std::string ending(std::size_t index, std::string_view finish,
+                       std::span<const engine::TokenLogprob> logprobs) const;
     std::string usage(const engine::Usage& usage) const;
 
 private:
+    std::string choice(json::object choice, std::span<const engine::TokenLogprob> logprobs) const;
     std::string chunk(json::array choices, json::value usage = nullptr) const;
 
     ChatHead head_;
     bool logprobs_;
     bool include_usage_;
+    bool may_call_;
 };
 
 }  // namespace jikji::api

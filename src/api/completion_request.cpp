@@ -49,6 +49,7 @@ CompletionCall parse_completion(const http::Call& call) {
     read_best_of(fields, request.choices);
     read_prompts(fields, out);
     request.options = read_sampling(fields);
+    request.grammar = fields.optional_string("grammar").value_or("");
     request.top_logprobs =
         static_cast<int>(fields.optional_integer("logprobs", {0, kLegacyLogprobs}).value_or(-1));
     out.echo = fields.optional_bool("echo").value_or(false);

@@ -21,6 +21,13 @@ std::size_t character_length(std::string_view bytes) {
     return overlong || outside ? 0 : length;
 }
 
+/// A stop string may cut a call: what is no JSON must not be run.
+bool is_json(std::string_view text) {
+    boost::system::error_code error;
+    json::parse(text, error);
+    return !error;
+}
+
 json::object token_json(const engine::TokenLogprob& token) {
     json::array bytes;
     bytes.reserve(token.bytes.size());
@@ -37,9 +44,10 @@ std::int64_t now_seconds() {
     return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
 }
 
-std::string_view finish_name(engine::Finish finish) {
+std::string_view finish_name(engine::Finish finish, const engine::Answer& answer) {
     JIKJI_CHECK(finish != engine::Finish::kCancelled);
-    return finish == engine::Finish::kLength ? "length" : "stop";
+    if (finish == engine::Finish::kLength) return "length";
+    return !answer.calls.empty() && is_json(answer.calls.back().arguments) ? "tool_calls" : "stop";
 }
 
 json::object usage_json(const engine::Usage& usage) {

@@ -17,8 +17,9 @@ namespace json = boost::json;
 /// Seconds since 1970.
 std::int64_t now_seconds();
 
-/// "stop" or "length". Requires: not kCancelled.
-std::string_view finish_name(engine::Finish finish);
+/// "stop" or "length"; "tool_calls" where a text that ended by itself holds whole calls. Requires:
+/// not kCancelled.
+std::string_view finish_name(engine::Finish finish, const engine::Answer& answer = {});
 
 /// usage of chat and completions, details included.
 json::object usage_json(const engine::Usage& usage);

@@ -34,7 +34,7 @@ TEST_SUITE_BEGIN("objects");
 
 TEST_CASE("a chat completion has every required key") {
     ChatChoice choice;
-    choice.text = "안녕";
+    choice.answer.content = "안녕";
     choice.finish = engine::Finish::kLength;
     const json::value got = chat_completion_json(kHead, {choice}, false, kUsage);
     CHECK(got == json::parse(R"({"id":"chatcmpl-1","object":"chat.completion","created":7,
@@ -51,15 +51,73 @@ TEST_CASE("chunks of a chat: role, text, end, usage") {
     const auto want = [&](const std::string& rest) { return json::parse(head + rest + "}"); };
     CHECK(parsed(chunks.opening(1)) == want(R"("choices":[{"index":1,"delta":{"role":"assistant",
         "content":""},"logprobs":null,"finish_reason":null}],"usage":null)"));
-    CHECK(parsed(chunks.piece(1, {.text = "a\n"})) == want(R"("choices":[{"index":1,"delta":
+    CHECK(parsed(chunks.piece(1, {"a\n", {}, {}}, {})) == want(R"("choices":[{"index":1,"delta":
         {"content":"a\n"},"logprobs":null,"finish_reason":null}],"usage":null)"));
-    CHECK(parsed(chunks.ending(1, engine::Finish::kStop)) == want(R"("choices":[{"index":1,
+    CHECK(parsed(chunks.ending(1, "stop", {})) == want(R"("choices":[{"index":1,
         "delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null)"));
     const json::value last = parsed(chunks.usage(kUsage));
     CHECK(last.at("choices") == json::array());
     CHECK(last.at("usage").at("total_tokens") == 8);
     const ChatChunks silent(kHead, false, false);
     CHECK_FALSE(parsed(silent.opening(0)).as_object().contains("usage"));
+}
+
+TEST_CASE("calls take the place of the content, and end with their own reason") {
+    ChatChoice choice;
+    choice.answer = {"", "hm", {{"call_1", "f", R"({"a":1})"}, {"call_2", "g", "{}"}}};
+    const json::value got = chat_completion_json(kHead, {choice}, false, kUsage);
+    CHECK(got.at("choices").at(0) == json::parse(R"({"index":0,"message":{"role":"assistant",
+        "content":null,"refusal":null,"reasoning_content":"hm","tool_calls":[
+        {"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},
+        {"id":"call_2","type":"function","function":{"name":"g","arguments":"{}"}}]},
+        "logprobs":null,"finish_reason":"tool_calls"})"));
+    choice.answer.content = "Let me see.";
+    CHECK(chat_completion_json(kHead, {choice}, false, kUsage)
+              .at("choices")
+              .at(0)
+              .at("message")
+              .at("content") == "Let me see.");
+}
+
+TEST_CASE("a call that was cut is not one to be run") {
+    using engine::Finish;
+    const engine::Answer whole{"", "", {{"call_1", "f", R"({"a":1})"}}};
+    const engine::Answer cut{"", "", {{"call_1", "f", "{}"}, {"call_2", "f", R"({"a":)"}}};
+    CHECK(finish_name(Finish::kStop, whole) == "tool_calls");
+    CHECK(finish_name(Finish::kLength, whole) == "length");
+    CHECK(finish_name(Finish::kLength, cut) == "length");
+    CHECK(finish_name(Finish::kStop, cut) == "stop");
+    CHECK(finish_name(Finish::kStop) == "stop");
+}
+
+TEST_CASE("chunks of calls: id, type and name once, arguments in pieces, an index each") {
+    const ChatChunks chunks(kHead, false, false, /*may_call=*/true);
+    const auto delta = [](const std::string& event) {
+        return parsed(event).at("choices").at(0).at("delta");
+    };
+    CHECK(delta(chunks.opening(0)) == json::parse(R"({"role":"assistant","content":null})"));
+    CHECK(delta(chunks.piece(0, {"", "hm", {}}, {})) ==
+          json::parse(R"({"reasoning_content":"hm"})"));
+    CHECK(delta(chunks.piece(0, {"", "", {{0, "call_1", "f", ""}}}, {})) ==
+          json::parse(R"({"tool_calls":[{"index":0,"id":"call_1","type":"function",
+              "function":{"name":"f","arguments":""}}]})"));
+    CHECK(delta(chunks.piece(0, {"", "", {{0, "", "", "{}"}, {1, "call_2", "g", "{"}}}, {})) ==
+          json::parse(R"({"tool_calls":[{"index":0,"function":{"arguments":"{}"}},{"index":1,
+              "id":"call_2","type":"function","function":{"name":"g","arguments":"{"}}]})"));
+}
+
+TEST_CASE("logprobs that came while the text was held back are not lost") {
+    const ChatChunks chunks(kHead, true, false);
+    const std::vector held = {token("a", -0.5F), token("b", -1)};
+    const auto choice = [](const std::string& event) { return parsed(event).at("choices").at(0); };
+    CHECK(choice(chunks.piece(0, {"ab", {}, {}}, held))
+              .at("logprobs")
+              .at("content")
+              .as_array()
+              .size() == 2);
+    CHECK(choice(chunks.ending(0, "stop", held)).at("logprobs").at("content").as_array().size() ==
+          2);
+    CHECK(choice(chunks.ending(0, "stop", {})).at("logprobs").is_null());
 }
 
 TEST_CASE("chat logprobs carry exact bytes beside readable text") {

@@ -153,7 +153,7 @@ void choose_by_object(const json::value& value, ChatInput& input) {
     Fields choice = Fields::of(value, "tool_choice");
     const std::string type = choice.required_string("type");
     if (type == "allowed_tools") {
-        choose_allowed(choice, request);
+        choose_allowed(choice, input);
     } else {
         require_function_type(choice);
         input.tool_name = named_tool(choice, input.tools).name;
@@ -171,9 +171,9 @@ void read_choice(Fields& fields, ChatInput& input) {
                 "tool_choice는 tools가 있어야 쓸 수 있습니다. tools를 주거나 tool_choice를 "
                 "빼세요.");
     if (choice->is_string()) {
-        choose_by_word(*choice, request);
+        choose_by_word(*choice, input);
     } else if (choice->is_object()) {
-        choose_by_object(*choice, request);
+        choose_by_object(*choice, input);
     } else {
         http::wrong_value("tool_choice", *choice, "a string or an object", "문자열이나 객체");
     }
@@ -243,7 +243,7 @@ void read_tools(Fields& fields, ChatInput& input) {
     for (const char* name : {"functions", "function_call"}) refuse(fields, name, kOldFunctions);
     input.tools = read_tool_list(fields);
     input.parallel_tool_calls = fields.optional_bool("parallel_tool_calls").value_or(true);
-    read_choice(fields, request);
+    read_choice(fields, input);
 }
 
 void read_format(Fields& fields, ChatInput& input) {

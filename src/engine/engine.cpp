@@ -354,6 +354,13 @@ std::vector<Token> Engine::render(const std::string& model, const std::vector<Me
 }
 
 Rendered Engine::render_chat(const std::string& model, const ChatInput& input) {
+    // Until schemas and calls are kept to the letter, they are refused, not dropped.
+    const auto refuse = [](bool asked, const char* field) {
+        if (asked) throw Error(ErrorCode::kUnsupported, "it is not there yet", field);
+    };
+    refuse(input.json_object || !input.json_schema.empty(), "response_format");
+    refuse(!input.grammar.empty(), "grammar");
+    refuse(!input.tools.empty() && input.tool_choice != ToolChoice::kNone, "tools");
     return {render(model, input.messages), {}, {}, nullptr};  // the rest follows
 }
 

@@ -54,14 +54,18 @@ engine::GenerationRequest Chat::begin(const Request& request) const {
 
 std::vector<Generation> Chat::start(const ChatRequest& request) {
     engine::GenerationRequest made = begin(request);
-    made.prompt = engine_.render(
-        made.model,
-        request.prompt ? prompts_.messages(*request.prompt, request.messages) : request.messages);
-    return launch(std::move(made), request.choices, request.use_cache);
+    engine::ChatInput input = request.input;
+    if (request.prompt) input.messages = prompts_.messages(*request.prompt, input.messages);
+    engine::Rendered rendered = engine_.render_chat(made.model, input);
+    made.prompt = std::move(rendered.prompt);
+    made.constraint = std::move(rendered.constraint);
+    made.stop.insert(made.stop.end(), rendered.stop.begin(), rendered.stop.end());
+    return launch(std::move(made), request.choices, request.use_cache, rendered.parser);
 }
 
 std::vector<Generation> Chat::start(const CompletionRequest& request) {
     engine::GenerationRequest made = begin(request);
+    made.constraint.grammar = request.grammar;
     std::vector<std::vector<engine::Token>> prompts = request.tokens;
     for (const std::string& text : request.prompts) {
         prompts.push_back(engine_.tokenize(made.model, text, /*special=*/false));
@@ -76,8 +80,8 @@ std::vector<Generation> Chat::start(const CompletionRequest& request) {
     return out;
 }
 
-std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choices,
-                                     bool use_cache) {
+std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choices, bool use_cache,
+                                     const Parser& parser) {
     const std::string fingerprint = engine_.require(request.model).fingerprint;
     const std::optional<std::uint32_t> seed = request.sampling.seed;
     std::vector<Generation> out;
@@ -87,6 +91,7 @@ std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choi
         Generation::Origin origin;
         origin.model = request.model;
         origin.fingerprint = fingerprint;
+        origin.parser = parser;
         origin.count_in = &stats_;
         origin.remember_in = &cache_;
         if (use_cache) origin.cache_key = ResponseCache::key_of(request, fingerprint, choice);

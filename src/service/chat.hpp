@@ -17,7 +17,7 @@ class Stats;
 class Settings;
 
 struct ChatRequest {
-    std::string model;  // empty = the default chat model
+    std::string model;        // empty = the default chat model
     engine::ChatInput input;  // messages, tools, and what the answer has to look like
     std::optional<PromptReference> prompt;
     SamplingOptions options;
@@ -31,6 +31,7 @@ struct CompletionRequest {
     std::string model;
     std::vector<std::string> prompts;                // texts, or
     std::vector<std::vector<engine::Token>> tokens;  // tokens
+    std::string grammar;                             // GBNF; empty = any text
     SamplingOptions options;
     Defaults defaults = Defaults::kOpenAi;
     int choices = 1;  // per prompt
@@ -54,7 +55,9 @@ public:
 private:
     template <typename Request>
     engine::GenerationRequest begin(const Request& request) const;
-    std::vector<Generation> launch(engine::GenerationRequest request, int choices, bool use_cache);
+    using Parser = std::shared_ptr<const engine::AnswerParser>;
+    std::vector<Generation> launch(engine::GenerationRequest request, int choices, bool use_cache,
+                                   const Parser& parser = nullptr);
 
     engine::Engine& engine_;
     PromptLibrary& prompts_;

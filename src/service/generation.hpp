@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/answer_reader.hpp"
 #include "engine/stream.hpp"
 #include "service/stats.hpp"
 
@@ -22,8 +23,9 @@ class Generation {
 public:
     struct Origin {
         std::string model;
-        std::string fingerprint;  // for system_fingerprint
-        std::string cache_key;    // empty = do not remember
+        std::string fingerprint;                             // for system_fingerprint
+        std::string cache_key;                               // empty = do not remember
+        std::shared_ptr<const engine::AnswerParser> parser;  // nothing: the text is the answer
         CacheUse cache = CacheUse::kOff;
         ResponseCache* remember_in = nullptr;
         Stats* count_in = nullptr;
@@ -40,6 +42,8 @@ public:
     const std::string& model() const { return origin_.model; }
     const std::string& fingerprint() const { return origin_.fingerprint; }
     CacheUse cache() const { return origin_.cache; }
+    /// For an AnswerReader of what next() gives.
+    const std::shared_ptr<const engine::AnswerParser>& parser() const { return origin_.parser; }
 
 private:
     void ended();

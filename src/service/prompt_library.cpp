@@ -250,10 +250,9 @@ std::vector<engine::Message> PromptLibrary::messages(
     }
     for (auto message = given.begin(); message != given.end(); ++message) {
         if (message->role == "system") continue;
-        const bool filled = message == words;
-        out.push_back(
-            {message->role, filled ? user_turn(t, turn, &message->content, reference.variables)
-                                   : message->content});
+        out.push_back(*message);
+        if (message == words)
+            out.back().content = user_turn(t, turn, &message->content, reference.variables);
     }
     if (words == given.end()) {
         out.push_back({"user", user_turn(t, turn, nullptr, reference.variables)});

@@ -37,6 +37,16 @@ void write(KeyWriter& key, const engine::Sampling& sampling) {
     for (const auto& [token, bias] : sampling.logit_bias) key.integer(token).real(bias);
 }
 
+void write(KeyWriter& key, const engine::Constraint& constraint) {
+    key.text(constraint.grammar).integer(constraint.lazy).text(constraint.written);
+    key.number(constraint.trigger_patterns.size());
+    for (const std::string& pattern : constraint.trigger_patterns) key.text(pattern);
+    for (const auto* tokens : {&constraint.trigger_tokens, &constraint.kept_tokens}) {
+        key.number(tokens->size());
+        for (const engine::Token token : *tokens) key.integer(token);
+    }
+}
+
 std::size_t bytes_of(const std::vector<engine::TokenLogprob>& logprobs) {
     std::size_t out = logprobs.size() * sizeof(engine::TokenLogprob);
     for (const auto& one : logprobs) out += one.bytes.size() + bytes_of(one.alternatives);
@@ -111,6 +121,7 @@ std::string ResponseCache::key_of(const engine::GenerationRequest& request,
     key.integer(request.max_tokens).integer(request.top_logprobs).integer(request.ignore_eos);
     key.number(request.stop.size());
     for (const std::string& stop : request.stop) key.text(stop);
+    write(key, request.constraint);
     return key.digest();
 }
 

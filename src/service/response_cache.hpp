@@ -31,8 +31,9 @@ public:
     std::size_t bytes() const;
 
     /// Everything that can change the text: model and its fingerprint, prompt tokens, sampling with
-    /// its seed, stop, max_tokens, logprobs, and which of n choices. Empty if the request is not
-    /// deterministic (temperature > 0 without a seed).
+    /// its seed, stop, max_tokens, logprobs, the grammar, and which of n choices. Tools and formats
+    /// are in prompt and grammar; beyond that they only say how the text is read, which the reader
+    /// does anew. Empty if the request is not deterministic (temperature > 0 without a seed).
     static std::string key_of(const engine::GenerationRequest& request,
                               const std::string& fingerprint, int choice);
 
