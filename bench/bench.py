@@ -15,9 +15,7 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,10 +25,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
-from program import CHAT, E5, JIKJI, MINILM, MODELS, Server  # noqa: E402
+from peers import LlamaServer  # noqa: E402
+from program import CHAT, E5, MINILM, MODELS, Server  # noqa: E402
+from report import Report, machine  # noqa: E402
 
-LLAMA_SERVER = ROOT / "build/release/bin/llama-server"
-REPORT = ROOT / "build/bench/report.md"
 GREEDY_TOKENS = 64
 DECODE_TOKENS = 192
 STREAMS = 8
@@ -68,34 +66,6 @@ KV_SHARING = {
     "-np 8 -kvu": ["-c", str(CONTEXT * 2), "-np", str(STREAMS), "-kvu"],
     "-np 8, 8 x the memory": ["-c", str(CONTEXT * STREAMS), "-np", str(STREAMS)],
 }
-
-
-class LlamaServer(Server):
-    """llama.cpp's own server on the same model file, with the same threads."""
-
-    def __init__(self, folder, port, threads, sharing):
-        super().__init__(Path(folder) / f"llama-server-{port}")
-        self.command = [str(LLAMA_SERVER), "-m", str(MODELS / f"{CHAT}.gguf"), "--host",
-                        "127.0.0.1", "--port", str(port), "-t", str(threads), "-tb", str(threads),
-                        "--jinja", "-ngl", "0", "--cache-ram", "0", *KV_SHARING[sharing]]
-        self.port = port
-
-    def start(self):
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=self.env)
-        self.url = f"http://127.0.0.1:{self.port}"
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                if self.get("/health").status == 200:
-                    return self
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(self.output[-2000:])
-
-    __enter__ = start
 
 
 def cosine(a, b):
@@ -216,41 +186,6 @@ def start_seconds(folder, threads):
     return statistics.median(times)
 
 
-def machine():
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    field = {key: next((line.split(":")[1].strip() for line in info if line.startswith(key)), "?")
-             for key in ("model name", "flags")}
-    wanted = ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
-    flags = " ".join(flag for flag in wanted if flag in field["flags"].split())
-    compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True).stdout
-    version = subprocess.run([str(JIKJI), "--version"], capture_output=True, text=True).stdout
-    return [f"CPU: {field['model name']}, {os.cpu_count()} cores; {flags}",
-            f"System: {platform.platform()}; {compiler.splitlines()[0] if compiler else '?'}",
-            f"Jikji {version.strip()}, build/release; llama-server from the same folder"]
-
-
-class Report:
-    def __init__(self):
-        self.rows, self.notes, self.missed = [], [], 0
-
-    def add(self, what, ours, theirs, goal, met):
-        self.missed += not met
-        self.rows.append((what, ours, theirs, goal, "yes" if met else "**no**"))
-        print(f"  {what}: {ours}" + (f" / llama-server {theirs}" if theirs else "")
-              + f" (goal {goal}: {'met' if met else 'MISSED'})", flush=True)
-
-    def write(self, header):
-        lines = ["# ./dev bench", "", *[f"- {line}" for line in header], "",
-                 "| what | Jikji | llama-server | goal | met |", "|---|---|---|---|---|",
-                 *["| " + " | ".join(row) + " |" for row in self.rows], ""]
-        if self.notes:
-            lines += ["Greedy texts that differ, at their first different token:", "",
-                      *[f"- {note}" for note in self.notes], ""]
-        REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text("\n".join(lines))
-        print(f"The table: {REPORT}")
-
-
 def measure_alone(report, jikji, folder, threads):
     for model, golden in ((MINILM, "minilm_vectors"), (E5, "e5_vectors")):
         least = least_cosine(jikji, model, golden)
@@ -277,7 +212,8 @@ def compare_decode(report, jikji, llama, streams, least, options, sharing):
 
 def measure_beside(report, jikji, folder, options):
     for index, sharing in enumerate(KV_SHARING):
-        with LlamaServer(folder, options.port + index, options.threads, sharing) as llama:
+        with LlamaServer(folder, options.port + index, options.threads, MODELS / f"{CHAT}.gguf",
+                         "--jinja", "--cache-ram", 0, *KV_SHARING[sharing]) as llama:
             if index == 0:
                 measure_greedy(report, jikji, llama)
                 compare_decode(report, jikji, llama, 1, 0.98, options, sharing)
@@ -285,10 +221,11 @@ def measure_beside(report, jikji, folder, options):
 
 
 def measure_greedy(report, jikji, llama):
-    same, report.notes, ties = compare_greedy(jikji, llama)
+    same, notes, ties = compare_greedy(jikji, llama)
     report.add(f"greedy, {GREEDY_TOKENS} tokens, {len(PROMPTS)} prompts",
                f"{same} equal" + ("" if same == len(PROMPTS) else ", the others below"), "",
                "equal, or a tie at the first difference", ties)
+    report.section("Greedy texts that differ, at their first different token", notes)
 
 
 def main():
@@ -299,7 +236,7 @@ def main():
     options = parser.parse_args()
     header = [*machine(), f"{options.threads} threads each, {options.rounds} rounds, medians"]
     print("\n".join(header), flush=True)
-    report = Report()
+    report = Report("./dev bench", "report.md")
     with tempfile.TemporaryDirectory() as folder:
         with Server(Path(folder) / "data", "--context", CONTEXT, "--parallel", STREAMS,
                     threads=options.threads) as jikji:
