@@ -160,7 +160,7 @@ int main(int argc, char** argv) try {
         for (const int length : {512, 2048}) prefill(model, options, length);
     }
     if (wanted("decode")) {
-        for (const int rows : {1, 4, 8, 16}) decode(model, options, rows);
+        for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows);
     }
     if (wanted("loss") && !options.text.empty()) loss(model, options);
 } catch (const std::exception& e) {

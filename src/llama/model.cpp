@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "llama/accelerator.hpp"
+#include "llama/dense_weights.hpp"
 #include "llama/log.hpp"
 
 namespace jikji::llama {
@@ -77,10 +79,12 @@ std::string Model::detokenize(const std::vector<Token>& tokens) const {
 
 Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     forget_errors();
+    register_accelerator();
     llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = options.gpu_layers;
     model_.reset(llama_model_load_from_file(file.c_str(), params));
     if (!model_) refuse(file);
+    dense_ = std::make_unique<DenseWeights>(model_.get(), file);
     const llama_vocab* vocab = llama_model_get_vocab(model_.get());
     vocabulary_ = llama_vocab_n_tokens(vocab);
     context_ = llama_model_n_ctx_train(model_.get());

@@ -12,6 +12,8 @@ struct llama_model;
 
 namespace jikji::llama {
 
+class DenseWeights;
+
 using Token = std::int32_t;
 
 struct ModelOptions {
@@ -67,6 +69,7 @@ private:
     std::vector<Token> render_apart(const std::vector<Turn>& turns) const;
 
     std::unique_ptr<llama_model, Free> model_;
+    std::unique_ptr<DenseWeights> dense_;  // before the tensors that it names
     std::unique_ptr<Templates, FreeTemplates> templates_;
     std::vector<std::string> markup_;  // texts of the control and user-defined tokens
     int vocabulary_ = 0;

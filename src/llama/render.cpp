@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "llama/dense_weights.hpp"
 #include "llama/model.hpp"
 
 namespace jikji::llama {

@@ -1,0 +1,25 @@
+#pragma once
+// A device for ggml's scheduler that computes on this CPU what we compute faster than ggml does:
+// products of many tokens with a weight matrix (accelerator_mul_mat.cpp). It works in ggml's own
+// memory, so nothing is copied to it, and on the same OpenMP threads.
+//
+// To add an operation: a file accelerator_<operation>.cpp with a supports_… and a compute_…,
+// declared in accelerator_ops.hpp and listed in both switches of accelerator.cpp.
+//
+// JIKJI_GEMM in the environment: off leaves everything to ggml; f32 multiplies in float32.
+#include "gemm/gemm.hpp"
+
+struct ggml_backend_buffer;
+
+namespace jikji::llama {
+
+/// Makes the device known to ggml; models that are loaded afterwards use it. May be called often.
+void register_accelerator();
+
+bool accelerator_wanted();
+gemm::Precision wanted_precision();
+
+/// Whether the CPU backend keeps the tensors of this buffer in an order that only it can read.
+bool keeps_own_order(ggml_backend_buffer* buffer);
+
+}  // namespace jikji::llama
