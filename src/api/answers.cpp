@@ -87,7 +87,7 @@ net::awaitable<void> send_whole(Services& services, Answering& answer, Responder
     }
     const json::object whole = co_await finish(services, answer, responder, std::move(generated));
     http::Reply reply = json_reply(whole);
-    if (answer.words.size() > 0) set_cache_header(reply, answer.words.cache());
+    if (answer.words.size() > 0) reply.headers.push_back(cache_header(answer.words.cache()));
     co_await responder.send(std::move(reply));
 }
 
@@ -125,7 +125,7 @@ net::awaitable<void> answers(Services& services, Call& call, Responder& responde
         co_await send_whole(services, answer, responder);
         co_return;
     }
-    Sse sse = co_await responder.open_sse();
+    Sse sse = co_await open_stream(answer.words, responder);
     co_await guarded(send_events(services, answer, responder, sse), call, sse);
 }
 

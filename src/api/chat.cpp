@@ -59,7 +59,7 @@ net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& resp
     }
     const engine::Usage usage = choices.usage(choices.size());
     http::Reply reply = json_reply(chat_completion_json(head, whole, logprobs, usage));
-    set_cache_header(reply, choices.cache());
+    reply.headers.push_back(cache_header(choices.cache()));
     co_await responder.send(std::move(reply));
 }
 
@@ -101,7 +101,7 @@ net::awaitable<void> chat_completions(Services& services, Call& call, Responder&
         const bool logprobs = chat.request.top_logprobs >= 0;
         const ChatChunks chunks(head_of(choices), logprobs, chat.include_usage,
                                 !chat.request.input.tools.empty());
-        Sse sse = co_await responder.open_sse();
+        Sse sse = co_await open_stream(choices, responder);
         co_await guarded(send_chunks(choices, chunks, chat.include_usage, sse), call, sse);
     } else {
         co_await send_whole(choices, chat.request.top_logprobs >= 0, responder);

@@ -96,6 +96,7 @@ ChatCall parse_chat(const http::Call& call) {
     request.choices = read_choices(fields);
     request.top_logprobs = read_logprobs(fields);
     request.use_cache = read_use_cache(fields, call);
+    request.tenant = call.principal;
     const StreamFields stream = read_stream(fields);
     out.stream = stream.stream;
     out.include_usage = stream.include_usage;

@@ -74,7 +74,7 @@ net::awaitable<void> send_whole(Choices& choices, const std::vector<std::string>
     const auto per_prompt = static_cast<std::size_t>(call.request.choices);
     http::Reply reply =
         json_reply(objects_of(choices, call).whole(std::move(whole), choices.usage(per_prompt)));
-    set_cache_header(reply, choices.cache());
+    reply.headers.push_back(cache_header(choices.cache()));
     co_await responder.send(std::move(reply));
 }
 
@@ -109,7 +109,7 @@ net::awaitable<void> completions(Services& services, Call& call, Responder& resp
     Started started = co_await responder.offload([&] { return start(services, completion); });
     Choices choices(std::move(started.generations));
     if (completion.stream) {
-        Sse sse = co_await responder.open_sse();
+        Sse sse = co_await open_stream(choices, responder);
         co_await guarded(send_chunks(choices, started.echoes, completion, sse), call, sse);
     } else {
         co_await send_whole(choices, started.echoes, completion, responder);

@@ -116,11 +116,11 @@ double shortest(float value) {
     return out;
 }
 
-void set_cache_header(http::Reply& reply, service::CacheUse use) {
+std::pair<std::string, std::string> cache_header(service::CacheUse use) {
     const char* name = use == service::CacheUse::kHit    ? "hit"
                        : use == service::CacheUse::kMiss ? "miss"
                                                          : "off";
-    reply.headers.emplace_back("x-jikji-cache", name);
+    return {"x-jikji-cache", name};
 }
 
 }  // namespace jikji::api

@@ -42,6 +42,7 @@ std::size_t code_points(std::string_view bytes);
 /// The double whose shortest form is that of the float: 0.7, not 0.699999988.
 double shortest(float value);
 
-void set_cache_header(http::Reply& reply, service::CacheUse use);
+/// x-jikji-cache: hit, miss or off.
+std::pair<std::string, std::string> cache_header(service::CacheUse use);
 
 }  // namespace jikji::api

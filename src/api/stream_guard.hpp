@@ -1,12 +1,23 @@
 #pragma once
-// How every event stream ends: with [DONE], after an error event if something failed.
+// How every event stream begins, with x-jikji-cache, and ends: with [DONE], after an error event
+// if something failed.
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "api/choices.hpp"
+#include "api/objects.hpp"
 #include "http/call.hpp"
 #include "http/responder.hpp"
 
 namespace jikji::api {
+
+/// A stream that says how the cache was used, if there is anything that could be in it.
+inline boost::asio::awaitable<http::Sse> open_stream(const Choices& choices,
+                                                     http::Responder& responder) {
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (choices.size() > 0) headers.push_back(cache_header(choices.cache()));
+    co_return co_await responder.open_sse(std::move(headers));
+}
 
 /// Awaits `events`, which sends to `sse`. What it throws becomes the error event, since the status
 /// is spent; only a client that left or is too slow is passed on: there is nobody to tell.

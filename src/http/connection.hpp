@@ -31,7 +31,7 @@ public:
 
     // For Responder and Sse.
     net::awaitable<void> send(Reply reply);
-    net::awaitable<void> open_stream();
+    net::awaitable<void> open_stream(std::vector<std::pair<std::string, std::string>> headers);
     net::awaitable<void> send_chunk(std::string_view text);
     net::awaitable<void> end_stream();
     bool started() const { return sent_ != Sent::kNothing; }

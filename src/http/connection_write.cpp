@@ -142,7 +142,8 @@ net::awaitable<void> Connection::send_asset(const Asset& asset) {
     co_await send(std::move(reply));
 }
 
-net::awaitable<void> Connection::open_stream() {
+net::awaitable<void> Connection::open_stream(
+    std::vector<std::pair<std::string, std::string>> headers) {
     JIKJI_CHECK(sent_ == Sent::kNothing);
     sent_ = Sent::kStream;
     status_ = 200;
@@ -155,6 +156,9 @@ net::awaitable<void> Connection::open_stream() {
     head +=
         "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-store\r\n"
         "x-accel-buffering: no\r\n";
+    for (const auto& [name, value] : headers) {
+        head += fmt::format("{}: {}\r\n", name, one_line(value));
+    }
     if (chunked_) head += "transfer-encoding: chunked\r\n";
     head += "\r\n";
     co_await write(head);

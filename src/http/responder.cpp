@@ -28,8 +28,8 @@ net::awaitable<void> Sse::close() { co_await connection_->end_stream(); }
 
 net::awaitable<void> Responder::send(Reply reply) { co_await connection_->send(std::move(reply)); }
 
-net::awaitable<Sse> Responder::open_sse() {
-    co_await connection_->open_stream();
+net::awaitable<Sse> Responder::open_sse(std::vector<std::pair<std::string, std::string>> headers) {
+    co_await connection_->open_stream(std::move(headers));
     co_return Sse(*connection_);
 }
 

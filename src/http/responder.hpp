@@ -4,6 +4,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/bell.hpp"
 #include "http/offload.hpp"
@@ -42,7 +44,8 @@ public:
     /// Once, and not after open_sse().
     net::awaitable<void> send(Reply reply);
     /// Spends the status (200): what fails from here on travels as a last event.
-    net::awaitable<Sse> open_sse();
+    /// `headers` come with the stream's own; names in lower case.
+    net::awaitable<Sse> open_sse(std::vector<std::pair<std::string, std::string>> headers = {});
     bool started() const;  // something was sent
 
     Bell make_bell() const;

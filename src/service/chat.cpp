@@ -22,15 +22,6 @@ void check_choices(int choices) {
         fmt::format("n이 {}입니다. 1에서 {} 사이의 수를 주세요.", choices, limits::kChoices));
 }
 
-/// A stream that holds a whole answer already.
-engine::Stream replay(CachedAnswer answer) {
-    auto writer = std::make_shared<engine::StreamWriter>();
-    engine::Stream stream(writer);
-    for (auto& piece : answer.pieces) writer->push(std::move(piece));
-    writer->finish(answer.finish, answer.usage);
-    return stream;
-}
-
 }  // namespace
 
 Chat::Chat(engine::Engine& engine, PromptLibrary& prompts, Settings& settings, ResponseCache& cache,
@@ -49,6 +40,7 @@ engine::GenerationRequest Chat::begin(const Request& request) const {
     made.model = request.model.empty() ? default_model_ : request.model;
     apply_options(request.options, request.defaults, settings_.generation(), made);
     made.top_logprobs = request.top_logprobs;
+    made.tenant = request.tenant;
     return made;
 }
 
@@ -95,18 +87,14 @@ std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choi
         origin.count_in = &stats_;
         origin.remember_in = &cache_;
         if (use_cache) origin.cache_key = ResponseCache::key_of(request, fingerprint, choice);
-        std::optional<CachedAnswer> known;
-        if (!origin.cache_key.empty()) {
-            origin.cache = CacheUse::kMiss;
-            known = cache_.find(origin.cache_key);
+        const auto submit = [&] { return engine_.submit(request); };
+        if (origin.cache_key.empty()) {
+            out.emplace_back(submit(), std::move(origin));
+            continue;
         }
-        if (known) {
-            origin.cache = CacheUse::kHit;
-            origin.cache_key.clear();  // it is there already
-            out.emplace_back(replay(std::move(*known)), std::move(origin));
-        } else {
-            out.emplace_back(engine_.submit(request), std::move(origin));
-        }
+        ResponseCache::Found found = cache_.find_or_start(origin.cache_key, submit);
+        origin.cache = found.hit ? CacheUse::kHit : CacheUse::kMiss;
+        out.emplace_back(std::move(found.answer), std::move(origin));
     }
     return out;
 }

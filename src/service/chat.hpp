@@ -25,6 +25,7 @@ struct ChatRequest {
     int choices = 1;        // n
     int top_logprobs = -1;  // -1 = none
     bool use_cache = true;
+    std::string tenant = "local";  // who asks: caches are never shared between tenants
 };
 
 struct CompletionRequest {
@@ -37,6 +38,7 @@ struct CompletionRequest {
     int choices = 1;  // per prompt
     int top_logprobs = -1;
     bool use_cache = true;
+    std::string tenant = "local";  // who asks: caches are never shared between tenants
 };
 
 class Chat {

@@ -11,6 +11,7 @@
 
 #include "engine/answer_reader.hpp"
 #include "engine/stream.hpp"
+#include "service/shared_answer.hpp"
 #include "service/stats.hpp"
 
 namespace jikji::service {
@@ -31,6 +32,8 @@ public:
         Stats* count_in = nullptr;
     };
     Generation(engine::Stream stream, Origin origin);
+    /// Reads from the beginning what others may read as well.
+    Generation(std::shared_ptr<SharedAnswer> answer, Origin origin);
     ~Generation();  // cancels what still runs, and counts it as cancelled
     Generation(Generation&& other) noexcept;
 
@@ -50,9 +53,10 @@ private:
     void count(GenerationOutcome::End end);
     double seconds() const;
 
-    engine::Stream stream_;
+    std::optional<engine::Stream> stream_;  // of this reader alone, or
+    std::shared_ptr<SharedAnswer> shared_;
+    std::size_t read_ = 0;  // pieces of `shared_`
     Origin origin_;
-    std::vector<engine::Piece> pieces_;  // kept only if they are to be remembered
     std::chrono::steady_clock::time_point started_;
     double first_seconds_ = 0;  // to the first piece
     bool done_ = false;

@@ -66,6 +66,19 @@ std::size_t bytes_of(const std::string& key, const CachedAnswer& answer) {
 ResponseCache::ResponseCache(std::size_t entries_max, std::size_t bytes_max)
     : entries_max_(entries_max), bytes_max_(bytes_max) {}
 
+ResponseCache::Found ResponseCache::find_or_start(const std::string& key,
+                                                  const std::function<engine::Stream()>& start) {
+    const std::lock_guard lock(starting_);
+    if (const auto found = running_.find(key); found != running_.end()) {
+        if (auto answer = found->second.lock()) return {std::move(answer), true};
+    }
+    if (auto known = find(key)) return {std::make_shared<SharedAnswer>(std::move(*known)), true};
+    std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
+    auto answer = std::make_shared<SharedAnswer>(start());
+    running_[key] = answer;
+    return {std::move(answer), false};
+}
+
 std::optional<CachedAnswer> ResponseCache::find(const std::string& key) {
     const std::lock_guard lock(mutex_);
     const auto found = index_.find(key);
@@ -114,7 +127,7 @@ std::string ResponseCache::key_of(const engine::GenerationRequest& request,
                                   const std::string& fingerprint, int choice) {
     if (request.sampling.temperature > 0 && !request.sampling.seed) return {};
     KeyWriter key;
-    key.text(request.model).text(fingerprint).integer(choice);
+    key.text(request.tenant).text(request.model).text(fingerprint).integer(choice);
     key.number(request.prompt.size());
     for (const engine::Token token : request.prompt) key.integer(token);
     write(key, request.sampling);

@@ -68,6 +68,7 @@ TEST_CASE("everything that can change the text changes the key") {
     using Request = engine::GenerationRequest;
     const std::function<void(Request&)> changes[] = {
         [](Request&) {},
+        [](Request& r) { r.tenant = std::string("key_of_another"); },
         [](Request& r) { r.model = std::string("n"); },
         [](Request& r) {
             r.prompt = {1, 2};
