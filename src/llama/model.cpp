@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "llama/accelerator.hpp"
 #include "llama/dense_weights.hpp"
+#include "llama/interleaved_weights.hpp"
 #include "llama/log.hpp"
 
 namespace jikji::llama {
@@ -78,6 +79,7 @@ std::string Model::detokenize(const std::vector<Token>& tokens) const {
 }
 
 Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
+    register_interleaved_weights();
     forget_errors();
     register_accelerator();
     llama_model_params params = llama_model_default_params();
