@@ -52,12 +52,15 @@ void prefill(const std::shared_ptr<const llama::Model>& model, const Options& op
     double best = 1e9;
     for (int repeat = 0; repeat <= options.repeats; ++repeat) {  // the first one warms up
         context.forget(0);
-        std::vector<llama::BatchToken> batch;
-        for (int i = 0; i < length; ++i)
-            batch.push_back({tokens[static_cast<std::size_t>(i)], i, 0, i + 1 == length});
         const auto start = Clock::now();
-        context.decode(batch);
-        (void)context.logits(length - 1);
+        std::vector<llama::BatchToken> batch;
+        for (int i = 0; i < length; ++i) {
+            batch.push_back({tokens[static_cast<std::size_t>(i)], i, 0, i + 1 == length});
+            if (i + 1 < length && batch.size() < 2048) continue;
+            context.decode(batch);
+            if (i + 1 == length) (void)context.logits(static_cast<int>(batch.size()) - 1);
+            batch.clear();
+        }
         if (repeat > 0) best = std::min(best, seconds_since(start));
     }
     std::printf("prefill %5d tokens  %8.1f tok/s\n", length, length / best);
@@ -103,24 +106,28 @@ double loss_of(std::span<const float> logits, llama::Token token) {
     return std::log(sum) + top - logits[static_cast<std::size_t>(token)];
 }
 
-/// Mean loss of windows of 256 tokens: each token is predicted from those before it in its window.
+/// Mean loss of windows of 2,048 tokens: each is predicted from those before it in its window.
 void loss(const std::shared_ptr<const llama::Model>& model, const Options& options) {
-    constexpr int kWindow = 256;  // no more outputs than sequences, and those are at most 256
+    constexpr int kWindow = 2048;
+    constexpr int kPiece = 256;  // no more outputs than sequences, and those are at most 256
     std::ifstream in(options.text, std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     const auto tokens = model->tokenize(text, true, false);
     llama::Context context(model,
-                           {.cells = kWindow, .sequences = kWindow, .threads = options.threads});
+                           {.cells = kWindow, .sequences = kPiece, .threads = options.threads});
     double sum = 0;
     int count = 0;
-    for (std::size_t at = 0; at + kWindow < tokens.size() && count < 16 * kWindow; at += kWindow) {
+    for (std::size_t at = 0; at + kWindow < tokens.size() && count < 4 * kWindow; at += kWindow) {
         context.forget(0);
-        std::vector<llama::BatchToken> batch;
-        for (int i = 0; i < kWindow; ++i)
-            batch.push_back({tokens[at + static_cast<std::size_t>(i)], i, 0, true});
-        context.decode(batch);
-        for (int i = 0; i + 1 < kWindow; ++i, ++count)
-            sum += loss_of(context.logits(i), batch[static_cast<std::size_t>(i) + 1].token);
+        for (int from = 0; from < kWindow; from += kPiece) {
+            std::vector<llama::BatchToken> batch;
+            for (int i = from; i < from + kPiece; ++i)
+                batch.push_back({tokens[at + static_cast<std::size_t>(i)], i, 0, true});
+            context.decode(batch);
+            for (int i = 0; i < kPiece; ++i, ++count)
+                sum +=
+                    loss_of(context.logits(i), tokens[at + static_cast<std::size_t>(from + i + 1)]);
+        }
     }
     std::printf("loss    %5d tokens  %8.5f nats, perplexity %.4f\n", count, sum / count,
                 std::exp(sum / count));
@@ -157,7 +164,7 @@ int main(int argc, char** argv) try {
     const auto model = std::make_shared<const llama::Model>(options.model, llama::ModelOptions{});
     std::printf("load                 %8.2f s\n", seconds_since(loading));
     if (wanted("prefill")) {
-        for (const int length : {512, 2048}) prefill(model, options, length);
+        for (const int length : {512, 1700, 2048, 4096}) prefill(model, options, length);
     }
     if (wanted("decode")) {
         for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows);

@@ -5,6 +5,7 @@
 #include <ggml-cpu.h>
 #include <ggml.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "base/log.hpp"
+#include "gemm/attention.hpp"
 #include "llama/accelerator_ops.hpp"
 
 // The functions that ggml calls are listed in its own tables of pointers; see ggml-backend-impl.h.
@@ -21,8 +23,15 @@ namespace {
 
 constexpr const char* kName = "Jikji";
 
+gemm::AttentionKernel wanted_kernel() {
+    const gemm::AttentionKernel best = gemm::best_attention_kernel();
+    if (wanted_precision() == gemm::Precision::kBf16) return best;
+    return std::min(best, gemm::AttentionKernel::kAvx2);  // the lesser ones are float32
+}
+
 struct State {
     int threads = 1;
+    gemm::Attention attention{wanted_kernel()};
 };
 
 bool is_nothing(ggml_op op) {
@@ -33,26 +42,28 @@ bool is_nothing(ggml_op op) {
 bool supports(ggml_backend_dev_t, const ggml_tensor* op) {
     switch (op->op) {
         case GGML_OP_MUL_MAT: return supports_mul_mat(op);
+        case GGML_OP_FLASH_ATTN_EXT: return attention_wanted() && supports_attention(op);
         default: return is_nothing(op->op);
     }
 }
 
-void compute(ggml_tensor* op, int threads) {
+void compute(State& state, ggml_tensor* op) {
     switch (op->op) {
-        case GGML_OP_MUL_MAT: return compute_mul_mat(op, threads);
+        case GGML_OP_MUL_MAT: return compute_mul_mat(op, state.threads);
+        case GGML_OP_FLASH_ATTN_EXT: return compute_attention(state.attention, op, state.threads);
         default: return;  // views
     }
 }
 
 ggml_status compute_graph(ggml_backend_t backend, ggml_cgraph* graph) {
-    const int threads = static_cast<State*>(backend->context)->threads;
+    auto& state = *static_cast<State*>(backend->context);
     try {
         for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
             ggml_tensor* node = ggml_graph_node(graph, i);
-            if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) != 0) compute(node, threads);
+            if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) != 0) compute(state, node);
         }
     } catch (const std::exception& e) {  // memory ran out; decode() then says that it failed
-        log_error("", std::string("a matrix product failed: ") + e.what());
+        log_error("", std::string("a product or attention failed: ") + e.what());
         return GGML_STATUS_FAILED;
     }
     return GGML_STATUS_SUCCESS;
@@ -153,6 +164,11 @@ void register_accelerator() {
             nullptr};
         ggml_backend_register(&registration);
     });
+}
+
+bool attention_wanted() {
+    static const char* const text = std::getenv("JIKJI_ATTENTION");
+    return text == nullptr || std::string_view(text) != "off";
 }
 
 bool accelerator_wanted() { return choice() != "off"; }

@@ -1,12 +1,14 @@
 #pragma once
 // A device for ggml's scheduler that computes on this CPU what we compute faster than ggml does:
-// products of many tokens with a weight matrix (accelerator_mul_mat.cpp). It works in ggml's own
-// memory, so nothing is copied to it, and on the same OpenMP threads.
+// products of many tokens with a weight matrix (accelerator_mul_mat.cpp), and the attention of many
+// tokens (accelerator_attention.cpp). It works in ggml's own memory, so nothing is copied to it,
+// and on the same OpenMP threads.
 //
 // To add an operation: a file accelerator_<operation>.cpp with a supports_… and a compute_…,
 // declared in accelerator_ops.hpp and listed in both switches of accelerator.cpp.
 //
 // JIKJI_GEMM in the environment: off leaves everything to ggml; f32 multiplies in float32.
+// JIKJI_ATTENTION=off leaves attention to it.
 #include "gemm/gemm.hpp"
 
 struct ggml_backend_buffer;
@@ -17,6 +19,7 @@ namespace jikji::llama {
 void register_accelerator();
 
 bool accelerator_wanted();
+bool attention_wanted();
 gemm::Precision wanted_precision();
 
 /// Whether the CPU backend keeps the tensors of this buffer in an order that only it can read.

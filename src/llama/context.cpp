@@ -1,6 +1,7 @@
 #include "llama/context.hpp"
 
 #include <common.h>
+#include <ggml-backend.h>
 #include <llama.h>
 
 #include <string>
@@ -36,6 +37,13 @@ private:
     llama_batch batch_;
 };
 
+bool has_gpu() {
+    return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU) != nullptr ||
+           ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_IGPU) != nullptr;
+}
+
+// Flash attention: libllama's own choice asks whether the device that holds a layer would compute
+// its attention, and takes our accelerator for a reason against. The CPU can always compute it.
 llama_context_params params_of(const ContextOptions& options, int threads) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(options.cells);
@@ -49,6 +57,7 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
     params.n_threads_batch = threads;
     params.embeddings = options.embeddings;
     params.kv_unified = true;
+    if (!has_gpu()) params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
     return params;
 }
 
