@@ -258,4 +258,14 @@ void App::stop() { rooms_->server.stop(); }
 std::string App::chat_model() const { return rooms_->chat_model; }
 std::string App::embedding_model() const { return rooms_->embedding_model; }
 
+std::string compute_devices() {
+    std::string out;
+    for (const engine::Device& device : engine::devices()) {
+        out += fmt::format("{}{} ({}, {:.1f} of {:.1f} GB free)", out.empty() ? "" : ", ",
+                           device.name, device.description, static_cast<double>(device.free) / 1e9,
+                           static_cast<double>(device.total) / 1e9);
+    }
+    return out.empty() ? "CPU" : out;
+}
+
 }  // namespace jikji::app

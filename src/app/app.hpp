@@ -19,7 +19,7 @@ struct AppOptions {
     int threads = 0;               // 0 = physical cores
     int context = 4096;            // tokens of one chat sequence
     int parallel = 8;              // chat sequences in one batch
-    int gpu_layers = -1;           // -1 = all that fit
+    int gpu_layers = -1;           // -1 = as many as fit
     std::vector<std::string> api_keys;       // empty = no key is asked for (loopback only)
     std::filesystem::path api_key_file;      // one key a line, # starts a comment
     std::vector<std::string> allowed_hosts;  // names in Host beside loopback's
@@ -29,6 +29,9 @@ struct AppOptions {
 
 /// $XDG_DATA_HOME/jikji, or ~/.local/share/jikji.
 std::filesystem::path default_data_folder();
+
+/// What models are computed on: "CPU", or each GPU with its memory, as a person wants to read it.
+std::string compute_devices();
 
 class App {
 public:

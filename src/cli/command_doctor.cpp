@@ -98,7 +98,8 @@ void report_machine(Report& report, Language language) {
                             bytes_for_people(total), bytes_for_people(free)),
                 say(language, "the two default models need about 600 MB",
                     "기본 모델 두 개에 약 600 MB가 필요합니다."));
-    report.line(true, "computes on", "계산 장치", JIKJI_BACKENDS);
+    report.line(true, "built for", "빌드", JIKJI_BACKENDS);
+    report.line(true, "computes on", "계산 장치", app::compute_devices());
 }
 
 /// Can a file be made in the folder, or in the nearest one above it that exists?

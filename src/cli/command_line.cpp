@@ -42,6 +42,7 @@ private:
     void number_flag(CLI::App& command, const std::string& name, int& target, CLI::Range range,
                      const std::string& text);
     void collection_flag(CLI::App& command, std::string& name);
+    void gpu_flag(CLI::App& command);
     void json_flag(CLI::App& command, bool& json);
 
     void add_serve();
@@ -168,6 +169,22 @@ void CommandLine::number_flag(CLI::App& command, const std::string& name, int& t
     command.add_option(name, target, text)->check(std::move(range))->envname(variable);
 }
 
+/// `auto` is kept as -1.
+void CommandLine::gpu_flag(CLI::App& command) {
+    command
+        .add_option("--gpu-layers", serve_.gpu_layers,
+                    t("layers to put on the GPU: auto (as many as fit) or a number",
+                      "GPU에 올릴 층: auto(되는 만큼) 또는 수"))
+        ->transform(CLI::Validator(
+            [](std::string& word) {
+                if (word == "auto") word = "-1";
+                return std::string();
+            },
+            ""))
+        ->check(CLI::Range(-1, 10'000))
+        ->envname("JIKJI_GPU_LAYERS");
+}
+
 void CommandLine::collection_flag(CLI::App& command, std::string& name) {
     command.add_option("--collection", name, t("collection (documents)", "문서 모음(documents)"));
 }
@@ -217,8 +234,7 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
                 t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"));
     number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 256),
                 t("chats at once (8)", "동시에 처리할 대화 수(8)"));
-    number_flag(serve, "--gpu-layers", serve_.gpu_layers, CLI::Range(-1, 10'000),
-                t("-1 = all that fit", "-1 = 되는 만큼"));
+    gpu_flag(serve);
     serve.add_option("--log-level", serve_.log_level, "debug, info, warn, error, off")
         ->envname("JIKJI_LOG_LEVEL");
 }

@@ -17,6 +17,7 @@
 #include "base/log.hpp"
 #include "engine/checks.hpp"
 #include "engine/loaded_model.hpp"
+#include "llama/devices.hpp"
 #include "llama/log.hpp"
 #include "text/normalise.hpp"
 
@@ -306,6 +307,14 @@ private:
     std::atomic<double> step_ms_{0};
     std::thread thread_;
 };
+
+std::vector<Device> devices() {
+    std::vector<Device> out;
+    for (auto& one : llama::devices()) {
+        out.push_back({std::move(one.name), std::move(one.description), one.free, one.total});
+    }
+    return out;
+}
 
 Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(options)) {}
 Engine::~Engine() = default;

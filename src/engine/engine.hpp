@@ -42,6 +42,17 @@ struct Rendered {
     std::shared_ptr<const AnswerParser> parser;
 };
 
+/// A GPU that models can be put on, wholly or in part (EngineOptions::gpu_layers).
+struct Device {
+    std::string name;         // "Vulkan0"
+    std::string description;  // the maker's name for it
+    std::uint64_t free = 0;   // bytes
+    std::uint64_t total = 0;  // bytes
+};
+
+/// Empty where the CPU computes everything.
+std::vector<Device> devices();
+
 class Engine {
 public:
     explicit Engine(EngineOptions options);

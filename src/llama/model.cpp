@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "llama/accelerator.hpp"
 #include "llama/dense_weights.hpp"
+#include "llama/devices.hpp"
 #include "llama/interleaved_weights.hpp"
 #include "llama/log.hpp"
 
@@ -83,7 +84,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     forget_errors();
     register_accelerator();
     llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = options.gpu_layers;
+    params.n_gpu_layers = options.gpu_layers < 0 ? fitting_layers(file) : options.gpu_layers;
     model_.reset(llama_model_load_from_file(file.c_str(), params));
     if (!model_) refuse(file);
     dense_ = std::make_unique<DenseWeights>(model_.get(), file);
