@@ -128,6 +128,7 @@ std::size_t rounded_bytes(std::int64_t k) {
 
 void round_row(const float* x, std::int64_t k, void* rounded) {
     auto* out = static_cast<RoundedBlock*>(rounded);
+    if (round_row_avx2(x, k, out)) return;
     for (std::int64_t b = 0; b < k / kBlockColumns; ++b, x += kBlockColumns, ++out) {
         float largest = 0;
         for (int i = 0; i < kBlockColumns; ++i) largest = std::max(largest, std::fabs(x[i]));
@@ -135,11 +136,7 @@ void round_row(const float* x, std::int64_t k, void* rounded) {
         const float inverse = largest > 0 ? 127.0F / largest : 0;
         out->sum = 0;
         for (int i = 0; i < kBlockColumns; ++i) {
-            // Adding and taking away 1.5 · 2^23 rounds to the nearest whole number, and unlike
-            // lrintf the compiler turns it into vector instructions.
-            constexpr float kRounder = 12582912.0F;
-            const float whole = (x[i] * inverse + kRounder) - kRounder;
-            out->values[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(whole));
+            out->values[i] = static_cast<std::int8_t>(std::lrint(x[i] * inverse));
             out->sum += out->values[i];
         }
     }

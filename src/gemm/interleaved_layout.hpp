@@ -58,4 +58,7 @@ inline constexpr int kRowsMax = 4;
 GroupKernel avx512_kernel(BlockType type, int m);
 GroupKernel avx2_kernel(BlockType type, int m);
 
+/// round_row() with vector instructions; false if this CPU has none of them.
+bool round_row_avx2(const float* x, std::int64_t k, RoundedBlock* out);
+
 }  // namespace jikji::gemm

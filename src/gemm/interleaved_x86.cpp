@@ -145,7 +145,49 @@ GroupKernel pick_avx2(int m) {
     return kernels[m - 1];
 }
 
+JIKJI_AVX2 float largest_of(const __m256 (&parts)[4]) {
+    const __m256 sign = _mm256_set1_ps(-0.0F);
+    __m256 out = _mm256_setzero_ps();
+    for (const __m256& part : parts) out = _mm256_max_ps(out, _mm256_andnot_ps(sign, part));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(out), _mm256_extractf128_ps(out, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+
+JIKJI_AVX2 void round_block(const float* x, RoundedBlock& out) {
+    __m256 parts[4];
+    for (int i = 0; i < 4; ++i) parts[i] = _mm256_loadu_ps(x + 8 * i);
+    const float largest = largest_of(parts);
+    out.scale = largest / 127.0F;
+    const __m256 inverse = _mm256_set1_ps(largest > 0 ? 127.0F / largest : 0);
+    __m256i whole[4];
+    for (int i = 0; i < 4; ++i) {
+        whole[i] = _mm256_cvtps_epi32(_mm256_mul_ps(parts[i], inverse));
+    }
+    // Packing works in halves of the register: put the pieces back into their order.
+    const __m256i packed =
+        _mm256_permutevar8x32_epi32(_mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]),
+                                                       _mm256_packs_epi32(whole[2], whole[3])),
+                                    _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.values), packed);
+    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(whole[0], whole[1]),
+                                         _mm256_add_epi32(whole[2], whole[3]));
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    out.sum = _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+}
+
+JIKJI_AVX2 void round_blocks(const float* x, std::int64_t k, RoundedBlock* out) {
+    for (std::int64_t b = 0; b < k / kBlockColumns; ++b) round_block(x + b * kBlockColumns, out[b]);
+}
+
 }  // namespace
+
+bool round_row_avx2(const float* x, std::int64_t k, RoundedBlock* out) {
+    if (!has_avx2()) return false;
+    round_blocks(x, k, out);
+    return true;
+}
 
 GroupKernel avx512_kernel(BlockType type, int m) {
     if (!has_avx512()) return nullptr;
@@ -168,6 +210,7 @@ GroupKernel avx2_kernel(BlockType type, int m) {
 namespace jikji::gemm {
 GroupKernel avx512_kernel(BlockType, int) { return nullptr; }
 GroupKernel avx2_kernel(BlockType, int) { return nullptr; }
+bool round_row_avx2(const float*, std::int64_t, RoundedBlock*) { return false; }
 }  // namespace jikji::gemm
 
 #endif

@@ -5,10 +5,12 @@
 #include <ggml-cpu/traits.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "gemm/interleaved.hpp"
@@ -33,10 +35,6 @@ bool can_hold(const ggml_tensor* weights) {
 }
 
 ggml_backend_buffer_type_t buffer_type();
-
-bool is_interleaved(const ggml_tensor* tensor) {
-    return tensor->buffer != nullptr && tensor->buffer->buft == buffer_type();
-}
 
 // From this many rows on, threads share the rounding of the inputs; below, each does all of it,
 // which costs less than waiting for the others.
@@ -132,6 +130,11 @@ ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t 
     return buffer;
 }
 
+bool wanted() {
+    const char* wish = std::getenv("JIKJI_INTERLEAVED");  // for measuring: off
+    return wish == nullptr || std::string_view(wish) != "off";
+}
+
 ggml_backend_buffer_type_t buffer_type() {
     static Interleaved interleaved;
     static ggml_backend_buffer_type type = {
@@ -145,12 +148,23 @@ ggml_backend_buffer_type_t buffer_type() {
 
 }  // namespace
 
+bool is_interleaved(const ggml_tensor* tensor) {
+    return tensor->buffer != nullptr && tensor->buffer->buft == buffer_type();
+}
+
+bool interleaves(std::string_view type) {
+    for (const ggml_type known : {GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q8_0}) {
+        std::string name = ggml_type_name(known);
+        for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        if (name == type) return wanted() && gemm::interleaving_pays(*block_type_of(known));
+    }
+    return false;
+}
+
 void register_interleaved_weights() {
     static std::once_flag once;
     std::call_once(once, [] {
-        const char* wish = std::getenv("JIKJI_INTERLEAVED");  // for measuring: off
-        if (wish != nullptr && std::string_view(wish) == "off") return;
-        if (!gemm::interleaving_pays(BlockType::kQ4_1)) return;
+        if (!wanted() || !gemm::interleaving_pays(BlockType::kQ4_1)) return;
         // First in the list: ggml's own repacked form of Q4_0 is slower for decoding.
         auto& types = ggml_backend_cpu_get_extra_buffer_types();
         types.insert(types.begin(), buffer_type());

@@ -9,10 +9,19 @@
 // Threads register_interleaved_weights(): any, any number of times. The products run in ggml's
 //         threads.
 // Measuring: JIKJI_INTERLEAVED=off in the environment leaves all weights to ggml.
+#include <string_view>
+
+struct ggml_tensor;
 
 namespace jikji::llama {
 
 /// From now on models that are loaded use it. Does nothing on a CPU where it does not pay.
 void register_interleaved_weights();
+
+/// Whether a weight lies interleaved: its data are then no blocks of ggml's.
+bool is_interleaved(const ggml_tensor* tensor);
+
+/// Whether weights of ggml's type of that name ("Q4_1") are kept interleaved on this CPU.
+bool interleaves(std::string_view type);
 
 }  // namespace jikji::llama
