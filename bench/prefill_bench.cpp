@@ -67,25 +67,28 @@ void prefill(const std::shared_ptr<const llama::Model>& model, const Options& op
     std::fflush(stdout);
 }
 
-/// `rows` sequences, each with its own 128 tokens, advance by one token in every step.
-void decode(const std::shared_ptr<const llama::Model>& model, const Options& options, int rows) {
-    constexpr int kPrompt = 128;
+/// `rows` sequences, each with its own `length` tokens, or with one prefix of that length that they
+/// share, advance by one token in every step.
+void decode(const std::shared_ptr<const llama::Model>& model, const Options& options, int rows,
+            int length, bool shared) {
     constexpr int kSteps = 24;
-    llama::Context context(model,
-                           {.cells = rows * 192, .sequences = rows, .threads = options.threads});
-    const auto tokens = random_tokens(kPrompt + kSteps, model->vocabulary());
+    const int prompts = shared ? 1 : rows;
+    llama::Context context(model, {.cells = prompts * length + rows * (kSteps + 1),
+                                   .sequences = rows,
+                                   .threads = options.threads});
+    const auto tokens = random_tokens(length + kSteps, model->vocabulary());
     double best = 1e9;
     for (int repeat = 0; repeat <= options.repeats; ++repeat) {
-        for (int s = 0; s < rows; ++s) {
-            context.forget(s);
+        for (int s = 0; s < rows; ++s) context.forget(s);
+        for (int s = 0; s < prompts; ++s) {
             std::vector<llama::BatchToken> batch;
-            for (int i = 0; i < kPrompt; ++i)
-                batch.push_back({tokens[static_cast<std::size_t>(i)], i, s, i + 1 == kPrompt});
+            for (int i = 0; i < length; ++i)
+                batch.push_back({tokens[static_cast<std::size_t>(i)], i, s, i + 1 == length});
             context.decode(batch);
         }
+        for (int s = prompts; s < rows; ++s) context.share(0, s, length);
         const auto start = Clock::now();
-        for (int step = 0; step < kSteps; ++step) {
-            const int position = kPrompt + step;
+        for (int position = length; position < length + kSteps; ++position) {
             std::vector<llama::BatchToken> batch;
             for (int s = 0; s < rows; ++s)
                 batch.push_back({tokens[static_cast<std::size_t>(position)], position, s, true});
@@ -94,8 +97,8 @@ void decode(const std::shared_ptr<const llama::Model>& model, const Options& opt
         }
         if (repeat > 0) best = std::min(best, seconds_since(start));
     }
-    std::printf("decode  %5d rows    %8.1f tok/s  %7.2f ms a step\n", rows, rows * kSteps / best,
-                best * 1000 / kSteps);
+    std::printf("decode  %5d rows after %4d %s tokens  %8.1f tok/s  %7.2f ms a step\n", rows,
+                length, shared ? "shared" : "own", rows * kSteps / best, best * 1000 / kSteps);
     std::fflush(stdout);
 }
 
@@ -167,7 +170,11 @@ int main(int argc, char** argv) try {
         for (const int length : {512, 1700, 2048, 4096}) prefill(model, options, length);
     }
     if (wanted("decode")) {
-        for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows);
+        for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows, 128, false);
+        decode(model, options, 1, 1700, false);
+        decode(model, options, 8, 500, false);
+        decode(model, options, 16, 500, false);
+        decode(model, options, 16, 1275, true);
     }
     if (wanted("loss") && !options.text.empty()) loss(model, options);
 } catch (const std::exception& e) {

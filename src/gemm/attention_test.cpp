@@ -183,6 +183,13 @@ bool three_sequences(int query, int key) {
     const auto owner = [](int i) { return i < 240 ? i / 80 : i % 3; };
     return owner(query) == owner(key) && key <= query;
 }
+// Sixteen that decode: a prefix of 100 cells is everyone's, then cells were dealt in turn.
+bool sixteen_decoding(int query, int key) { return key < 100 || key % 16 == query; }
+// A step of five, whose own cells lie apart, beside a prompt of another.
+bool five_and_a_prompt(int query, int key) {
+    if (query < 5) return key / 50 == query;
+    return key >= 320 && key <= 320 + query;
+}
 bool window(int query, int key) { return key <= query && key > query - 100; }
 
 const Case kCases[] = {
@@ -203,6 +210,13 @@ const Case kCases[] = {
     {"bfloat16 cache", 64, 128, 4, 2, 64, 64, Element::kBf16, causal},
     {"ALiBi", 90, 128, 12, 12, 64, 64, Element::kF16, causal, 8.0f},
     {"soft cap", 90, 128, 4, 2, 64, 64, Element::kF16, causal, 0.0f, 2.0f},
+    {"sixteen decoding", 16, 401, 9, 3, 64, 64, Element::kF16, sixteen_decoding},
+    {"sixteen decoding, capped, wide", 16, 300, 8, 1, 128, 96, Element::kF32, sixteen_decoding, 0,
+     2.0f, true},
+    {"sixteen decoding, ALiBi", 16, 300, 4, 4, 64, 64, Element::kF16, sixteen_decoding, 8.0f},
+    {"sixteen decoding, twenty to one", 16, 300, 20, 1, 64, 64, Element::kF16, sixteen_decoding},
+    {"five decoding beside a prompt", 40, 384, 9, 3, 64, 64, Element::kF16, five_and_a_prompt},
+    {"one decoding", 1, 320, 9, 3, 64, 64, Element::kF16, after_cache},
     {"sinks", 90, 128, 4, 2, 64, 64, Element::kF16, causal, 0.0f, 0.0f, true},
     {"sinks of rows that see nothing", 40, 64, 4, 2, 64, 64, Element::kF16, nothing, 0, 0, true},
 };
