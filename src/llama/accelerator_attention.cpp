@@ -11,10 +11,9 @@
 namespace jikji::llama {
 namespace {
 
-// For fewer queries ggml divides the keys between its threads, and is faster. Measured with SmolLM2
-// on Zen 5 (jikji_prefill_bench --only decode), ms a step without and with: 2 sequences 8.0
-// and 8.5, 4 sequences 11.1 and 9.4, 16 sequences 26.6 and 18.8.
-constexpr std::int64_t kQueriesLeast = 4;
+// Fewer are steps of decoding. Those stay with ggml: a sequence's text must not depend on how many
+// others are in its batch, and rounding to bfloat16 from some count on makes it so.
+constexpr std::int64_t kQueriesLeast = 32;
 
 bool known_type(const ggml_tensor* x) {
     return x->type == GGML_TYPE_F16 || x->type == GGML_TYPE_BF16 || x->type == GGML_TYPE_F32;
