@@ -3,6 +3,7 @@
 // path shows what it costs.
 //
 //   jikji_prefill_bench MODEL.gguf [--threads N] [--repeats N] [--text FILE] [--only SECTION]
+//   [--length N]
 //
 // SECTION is prefill, decode or loss. JIKJI_GEMM=off measures ggml's own products.
 #include <algorithm>
@@ -31,6 +32,7 @@ struct Options {
     std::string text;
     std::string only;
     int threads = 0;
+    int length = 0;  // of the prefill; 0 = 512 and 2,048
     int repeats = 3;
 };
 
@@ -144,6 +146,8 @@ Options parse(int argc, char** argv) {
             options.threads = std::stoi(argv[++i]);
         } else if (has_value && std::strcmp(argv[i], "--repeats") == 0) {
             options.repeats = std::stoi(argv[++i]);
+        } else if (has_value && std::strcmp(argv[i], "--length") == 0) {
+            options.length = std::stoi(argv[++i]);
         } else if (has_value && std::strcmp(argv[i], "--text") == 0) {
             options.text = argv[++i];
         } else if (has_value && std::strcmp(argv[i], "--only") == 0) {
@@ -167,7 +171,9 @@ int main(int argc, char** argv) try {
     const auto model = std::make_shared<const llama::Model>(options.model, llama::ModelOptions{});
     std::printf("load                 %8.2f s\n", seconds_since(loading));
     if (wanted("prefill")) {
-        for (const int length : {512, 1700, 2048, 4096}) prefill(model, options, length);
+        for (const int length : {512, 1700, 2048, 4096})
+            if (options.length == 0) prefill(model, options, length);
+        if (options.length > 0) prefill(model, options, options.length);
     }
     if (wanted("decode")) {
         for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows, 128, false);

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "gemm/bf16.hpp"
 #include "gemm/features.hpp"
+#include "gemm/int8.hpp"
 #include "gemm/panels.hpp"
 
 namespace jikji::gemm {
@@ -30,7 +31,7 @@ private:
 };
 
 struct Shape {
-    int m, n, k, ldx, ldy, threads;
+    int m, n, k, threads;
     Precision precision;
     auto operator<=>(const Shape&) const = default;
 };
@@ -44,9 +45,9 @@ public:
         if (const auto found = made_.find(shape); found != made_.end()) return found->second;
         if (made_.size() >= kMost) made_.clear();  // the shapes of a model come back at once
         const auto type = data_type(shape.precision);
-        const Desc x({shape.m, shape.k}, type, dnnl::memory::dims{shape.ldx, 1});
+        const Desc x({shape.m, shape.k}, type, dnnl::memory::dims{shape.k, 1});
         const Desc y({shape.m, shape.n}, dnnl::memory::data_type::f32,
-                     dnnl::memory::dims{shape.ldy, 1});
+                     dnnl::memory::dims{shape.n, 1});
         dnnl::matmul product(dnnl::matmul::primitive_desc({x, weights, y}, cpu()));
         made_.emplace(shape, product);
         return product;
@@ -63,17 +64,39 @@ Primitives& primitives() {
     return all;
 }
 
-void run(const void* x, int m, int ldx, const Panels::Data& w, float* y, int ldy, int threads) {
+/// Without gaps between rows: oneDNN 2.6.3 has its fast kernels only for those, and takes a plain
+/// loop, a thousand times slower, for others.
+void run(const void* x, int m, const Panels::Data& w, float* y, int threads) {
     const Team team(threads);
     const dnnl::matmul product =
-        primitives().get({m, w.n, w.k, ldx, ldy, threads, w.precision}, w.layout.desc);
-    const Desc from({m, w.k}, data_type(w.precision), dnnl::memory::dims{ldx, 1});
-    const Desc to({m, w.n}, dnnl::memory::data_type::f32, dnnl::memory::dims{ldy, 1});
+        primitives().get({m, w.n, w.k, threads, w.precision}, w.layout.desc);
+    const Desc from({m, w.k}, data_type(w.precision), dnnl::memory::dims{w.k, 1});
+    const Desc to({m, w.n}, dnnl::memory::data_type::f32, dnnl::memory::dims{w.n, 1});
     dnnl::stream stream(cpu());
     product.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(from, cpu(), const_cast<void*>(x))},
                              {DNNL_ARG_WEIGHTS, w.memory},
                              {DNNL_ARG_DST, dnnl::memory(to, cpu(), y)}});
     stream.wait();
+}
+
+void copy_rows(const float* from, int ld_from, float* to, int ld_to, int rows, int columns) {
+    for (int row = 0; row < rows; ++row)
+        std::copy_n(from + static_cast<std::ptrdiff_t>(row) * ld_from, columns,
+                    to + static_cast<std::ptrdiff_t>(row) * ld_to);
+}
+
+float* at_least(std::vector<float>& buffer, int rows, int columns) {
+    const auto size = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+    if (buffer.size() < size) buffer.resize(size);
+    return buffer.data();
+}
+
+void run_strided(const void* x, int m, const Panels::Data& w, float* y, int ldy, int threads) {
+    if (ldy == w.n) return run(x, m, w, y, threads);
+    thread_local std::vector<float> buffer;
+    float* dense = at_least(buffer, m, w.n);
+    run(x, m, w, dense, threads);
+    copy_rows(dense, w.n, y, ldy, m, w.n);
 }
 
 /// x in bf16, without gaps; the buffer belongs to the calling thread and is valid until its next
@@ -92,6 +115,16 @@ const Bf16* rounded(const float* x, int m, int k, int ldx, int threads) {
     return to;
 }
 
+/// x as a primitive reads it; valid until the thread's next product.
+const void* prepared(const float* x, int m, int k, int ldx, Precision precision, int threads) {
+    if (precision == Precision::kBf16) return rounded(x, m, k, ldx, threads);
+    if (ldx == k) return x;
+    thread_local std::vector<float> buffer;
+    float* dense = at_least(buffer, m, k);
+    copy_rows(x, ldx, dense, k, m, k);
+    return dense;
+}
+
 /// Rows of weights whose panels stay in the last cache while they are used.
 int slab_rows(int k, Precision precision) {
     constexpr std::size_t kBytes = 4u << 20;
@@ -103,19 +136,26 @@ int slab_rows(int k, Precision precision) {
 
 Precision best_precision() { return has_avx512_bf16() ? Precision::kBf16 : Precision::kF32; }
 
+Precision best_precision_of_quantised(int block, int k) {
+    if (!has_int8() || k % block_of(Precision::kInt8) != 0) return best_precision();
+    const int wide = block_of(Precision::kInt8Wide);
+    return block % wide == 0 && k % wide == 0 ? Precision::kInt8Wide : Precision::kInt8;
+}
+
 void multiply(const float* x, int m, int ldx, const Panels& w, float* y, int ldy, int threads) {
     JIKJI_CHECK(m > 0 && ldx >= w.k() && ldy >= w.n() && threads > 0);
     const Panels::Data& data = w.data();
-    if (data.precision == Precision::kF32) return run(x, m, ldx, data, y, ldy, threads);
-    run(rounded(x, m, data.k, ldx, threads), m, data.k, data, y, ldy, threads);
+    if (const int block = block_of(data.precision))
+        return multiply_int8(x, m, ldx, data.bytes.get(), data.n, data.k, block, y, ldy, threads);
+    run_strided(prepared(x, m, data.k, ldx, data.precision, threads), m, data, y, ldy, threads);
 }
 
 void multiply(const float* x, int m, int ldx, const Source& w, int n, int k, Precision precision,
               float* y, int ldy, int threads) {
     JIKJI_CHECK(m > 0 && ldx >= k && ldy >= n && threads > 0);
-    const bool bf16 = precision == Precision::kBf16;
-    const void* from = x;
-    if (bf16) from = rounded(x, m, k, ldx, threads);
+    if (const int block = block_of(precision))
+        return multiply_int8(x, m, ldx, w, n, k, block, y, ldy, threads);
+    const void* from = prepared(x, m, k, ldx, precision, threads);
     const int most = std::min(n, slab_rows(k, precision));
     // Kept from call to call: the memory of a slab is worth more than its few megabytes.
     thread_local std::unique_ptr<Panels::Data> slab;
@@ -129,7 +169,7 @@ void multiply(const float* x, int m, int ldx, const Source& w, int n, int k, Pre
                 w(first + row, count, column, columns, out, stride);
             },
             threads);
-        run(from, m, bf16 ? k : ldx, *slab, y + first, ldy, threads);
+        run_strided(from, m, *slab, y + first, ldy, threads);
     }
 }
 

@@ -27,6 +27,17 @@ std::vector<float> rounded(std::vector<float> values) {
     return values;
 }
 
+/// Rounded to 8 bits in blocks, each with a scale of its own, as gemm.hpp promises.
+std::vector<float> rounded_in_blocks(std::vector<float> values, std::size_t block) {
+    for (std::size_t at = 0; at < values.size(); at += block) {
+        float most = 0;
+        for (std::size_t i = at; i < at + block; ++i) most = std::max(most, std::abs(values[i]));
+        for (std::size_t i = at; i < at + block && most > 0; ++i)
+            values[i] = std::nearbyint(values[i] * (127.0f / most)) * (most / 127.0f);
+    }
+    return values;
+}
+
 struct Case {
     int m, n, k, ldx, ldy;
 };
@@ -53,6 +64,8 @@ Source source_of(const std::vector<float>& w, int k) {
                 out[i * stride + j] = w[static_cast<std::size_t>((row + i) * k + column + j)];
     };
 }
+
+bool has_8_bits() { return best_precision_of_quantised(32, 64) == Precision::kInt8; }
 
 std::vector<Precision> precisions() {
     if (best_precision() == Precision::kBf16) return {Precision::kF32, Precision::kBf16};
@@ -108,6 +121,56 @@ TEST_CASE("weights larger than a slab are multiplied slab by slab") {
         CHECK(panels.n() == c.n);
         CHECK(panels.k() == c.k);
     }
+}
+
+TEST_CASE("8-bit panels give the product of the factors rounded in blocks" *
+          doctest::skip(!has_8_bits())) {
+    for (const Precision precision : {Precision::kInt8, Precision::kInt8Wide}) {
+        const int block = precision == Precision::kInt8 ? 64 : 256;
+        for (Case c : {Case{1, 1, 1},
+                       {2, 64, 2},
+                       {5, 100, 3},
+                       {7, 130, 1},
+                       {16, 192, 2},
+                       {97, 65, 2},
+                       {600, 70, 1}}) {
+            c.k *= block;
+            c.ldx = c.k;
+            c.ldy = c.n + 3;
+            CAPTURE(c.m);
+            CAPTURE(c.n);
+            CAPTURE(c.k);
+            auto x = random_floats(c.m * c.k, 6);
+            auto w = random_floats(c.n * c.k, 7);
+            std::fill_n(x.begin(), block, 0.0f);  // a block of zeros has no scale
+            std::fill_n(w.begin(), block, 0.0f);
+            std::vector<float> expected(static_cast<std::size_t>(c.m * c.ldy), -1);
+            auto got = expected;
+            auto streamed = expected;
+            const auto xr = rounded_in_blocks(x, static_cast<std::size_t>(block));
+            const auto wr = rounded_in_blocks(w, static_cast<std::size_t>(block));
+            multiply_exactly(xr.data(), c.m, c.ldx, wr.data(), c.n, c.k, expected.data(), c.ldy);
+            const Panels panels(w, c.n, c.k, precision);
+            CHECK(panels.bytes() == Panels::bytes_of(c.n, c.k, precision));
+            multiply(x.data(), c.m, c.ldx, panels, got.data(), c.ldy, 2);
+            // A value that lies halfway may be rounded to the other side: a step of one factor.
+            const double step = 4.0 * 4.0 / 127;
+            for (std::size_t i = 0; i < got.size(); ++i)
+                CHECK(got[i] == doctest::Approx(expected[i]).epsilon(1e-5).scale(step / 1e-5));
+            multiply(x.data(), c.m, c.ldx, source_of(w, c.k), c.n, c.k, precision, streamed.data(),
+                     c.ldy, 2);
+            CHECK(streamed == got);
+        }
+    }
+}
+
+TEST_CASE(
+    "8 bits are for rows that their blocks divide, and long blocks for formats that have them" *
+    doctest::skip(!has_8_bits())) {
+    CHECK(best_precision_of_quantised(256, 512) == Precision::kInt8Wide);
+    CHECK(best_precision_of_quantised(32, 512) == Precision::kInt8);
+    CHECK(best_precision_of_quantised(32, 576) == Precision::kInt8);
+    CHECK(best_precision_of_quantised(32, 96) == best_precision());
 }
 
 TEST_CASE("floats become bfloat16 as the standard says: nearest, ties to even, NaN stays NaN") {

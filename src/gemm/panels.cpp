@@ -89,13 +89,19 @@ std::unique_ptr<Panels::Data> make_data(int n, int k, Precision precision) {
     data->n = n;
     data->k = k;
     data->precision = precision;
+    if (const int block = block_of(precision)) {
+        data->bytes = make_bytes(int8_bytes(n, k, block));
+        return data;
+    }
     data->layout = layout_of(n, k, precision);
     data->memory = dnnl::memory(data->layout.desc, cpu());
     return data;
 }
 
 void fill(Panels::Data& data, const Source& source, int threads) {
-    if (data.layout.tiled) {
+    if (const int block = block_of(data.precision)) {
+        fill_int8(source, data.n, data.k, block, data.bytes.get(), threads);
+    } else if (data.layout.tiled) {
         fill_tiled(data, source, threads);
     } else {
         fill_generally(data, source, threads);
@@ -125,9 +131,13 @@ Panels& Panels::operator=(Panels&&) noexcept = default;
 
 int Panels::n() const noexcept { return data_->n; }
 int Panels::k() const noexcept { return data_->k; }
-std::size_t Panels::bytes() const noexcept { return data_->layout.desc.get_size(); }
+std::size_t Panels::bytes() const noexcept {
+    const int block = block_of(data_->precision);
+    return block > 0 ? int8_bytes(data_->n, data_->k, block) : data_->layout.desc.get_size();
+}
 
 std::size_t Panels::bytes_of(int n, int k, Precision precision) {
+    if (const int block = block_of(precision)) return int8_bytes(n, k, block);
     const auto rows = static_cast<std::size_t>((n + kTileRows - 1) / kTileRows * kTileRows);
     return rows * static_cast<std::size_t>(padded_depth(k)) *
            (precision == Precision::kBf16 ? 2 : 4);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "gemm/gemm.hpp"
+#include "gemm/int8.hpp"
 
 namespace jikji::gemm {
 
@@ -19,6 +20,7 @@ struct Panels::Data {
     Precision precision = Precision::kF32;
     Layout layout;
     dnnl::memory memory;
+    Bytes bytes;  // of kInt8, which has neither layout nor memory
 };
 
 const dnnl::engine& cpu();

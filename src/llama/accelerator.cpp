@@ -146,9 +146,9 @@ void* function_named(ggml_backend_reg_t, const char* name) {
     return reinterpret_cast<void*>(set_threads);
 }
 
-std::string_view choice() {
+bool chosen(std::string_view word) {
     const char* text = std::getenv("JIKJI_GEMM");
-    return text == nullptr ? "" : text;
+    return text != nullptr && std::string_view(text).find(word) != std::string_view::npos;
 }
 
 }  // namespace
@@ -171,10 +171,18 @@ bool attention_wanted() {
     return text == nullptr || std::string_view(text) != "off";
 }
 
-bool accelerator_wanted() { return choice() != "off"; }
+bool accelerator_wanted() { return !chosen("off"); }
+
+bool panels_wanted() { return !chosen("slabs"); }
 
 gemm::Precision wanted_precision() {
-    return choice() == "f32" ? gemm::Precision::kF32 : gemm::best_precision();
+    return chosen("f32") ? gemm::Precision::kF32 : gemm::best_precision();
+}
+
+gemm::Precision wanted_precision(ggml_type type, int k) {
+    if (type == GGML_TYPE_F32) return gemm::Precision::kF32;
+    if (!ggml_is_quantized(type) || chosen("bf16") || chosen("f32")) return wanted_precision();
+    return gemm::best_precision_of_quantised(static_cast<int>(ggml_blck_size(type)), k);
 }
 
 bool keeps_own_order(ggml_backend_buffer* buffer) {

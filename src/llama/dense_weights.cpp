@@ -28,14 +28,16 @@ namespace {
 constexpr std::size_t kPanelBytesMost = std::size_t{4} << 30;
 constexpr int kLeastSide = 64;  // smaller matrices are not worth a call
 
-// Where the two curves cross, measured with SmolLM2-135M on 2 Zen 5 cores. With one row ggml reads
-// 4 to 8 bits a weight where panels have 16, and wins (6.0 ms a step against 7.5). With two it
-// already loses (14.0 ms, Q4_1, against 9.4): its work grows with the rows, ours with the bytes.
+// Where the curves cross, measured with SmolLM2-135M (Q4_1) on 2 Zen 5 cores. With one row ggml's
+// own products win (6.0 ms a step against 6.5). With two they already lose (14.0 against 5.6):
+// their work grows with the rows, ours with the bytes until there are 8 or so.
 constexpr int kRowsKept = 2;
 // Here every product pays for reading and rounding all weights once more.
 constexpr int kRowsOnTheFly = 32;
-// Interleaved weights (interleaved_weights.hpp) take 2.5 ms a step with one row, 4.5 with 4, 9.8
-// with 8 and 20 with 16, where kept panels take 10.2, 14 and 23; at 512 they are 10 % behind.
+// Interleaved weights (interleaved_weights.hpp) are read by ggml's own threads, between its other
+// operations; each product of ours is a graph of its own, which costs about 20 us. 9.9 ms a step
+// with 8 rows, 19.8 with 16, where kept panels take 11.5 and 26; a prefill of 512 has 2,770
+// tokens/s against 3,060 with kept panels and 1,970 with panels made on the fly.
 constexpr int kRowsKeptBesideInterleaved = 32;
 constexpr int kRowsOnTheFlyBesideInterleaved = 1024;
 
@@ -130,7 +132,7 @@ void DenseWeights::add(const ggml_tensor* tensor) {
         .k = static_cast<int>(tensor->ne[0]),
         .rows_least = kRowsOnTheFly,
         .keep = false,
-        .precision = tensor->type == GGML_TYPE_F32 ? gemm::Precision::kF32 : wanted_precision(),
+        .precision = wanted_precision(tensor->type, static_cast<int>(tensor->ne[0])),
     }));
 }
 
@@ -138,7 +140,7 @@ void DenseWeights::choose() {
     std::size_t bytes = 0;
     for (const auto& weight : weights_)
         bytes += gemm::Panels::bytes_of(weight->n, weight->k, weight->precision);
-    const bool keep = bytes <= std::min(kPanelBytesMost, free_memory() / 4);
+    const bool keep = panels_wanted() && bytes <= std::min(kPanelBytesMost, free_memory() / 4);
     for (const auto& weight : weights_) {
         weight->keep = keep;
         weight->rows_least = keep ? kRowsKept : kRowsOnTheFly;

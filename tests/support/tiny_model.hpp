@@ -1,6 +1,7 @@
 #pragma once
 // A llama of 50,000 random weights and 259 byte-like tokens: everything that the engine does can be
 // tested on it in milliseconds, without a download. Its text is noise; its logits are real.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -43,17 +44,36 @@ inline std::string ones(std::uint64_t count) {
     return out;
 }
 
-inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128) {
+/// The same values rounded to ggml's Q8_0: blocks of 32 with a scale in float16 before them. The
+/// scale is 2^-9, so that its bits are easily written; values are at most 127 of them.
+inline std::string to_q8_0(const std::string& floats) {
+    constexpr std::uint16_t kScaleBits = (15 - 9) << 10;
+    std::string out;
+    const auto* at = reinterpret_cast<const float*>(floats.data());
+    for (std::size_t i = 0; i < floats.size() / sizeof(float); ++i) {
+        if (i % 32 == 0) out.append({static_cast<char>(kScaleBits & 0xff), kScaleBits >> 8});
+        out += static_cast<char>(std::clamp(std::nearbyint(at[i] * 512), -127.0F, 127.0F));
+    }
+    return out;
+}
+
+struct TinyShape {
+    std::uint32_t width = kTinyWidth, hidden = kTinyHidden;
+    bool q8_0 = false;  // weights of 8 bits
+};
+
+inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128,
+                             const TinyShape& shape = {}) {
     models::GgufWriter file;
     file.set("general.architecture", "llama");
     file.set("general.name", "tiny");
     file.set_number("llama.context_length", context);
-    file.set_number("llama.embedding_length", kTinyWidth);
+    file.set_number("llama.embedding_length", shape.width);
     file.set_number("llama.block_count", kTinyLayers);
-    file.set_number("llama.feed_forward_length", kTinyHidden);
+    file.set_number("llama.feed_forward_length", shape.hidden);
     file.set_number("llama.attention.head_count", kTinyHeads);
     file.set_number("llama.attention.head_count_kv", kTinyHeads);
-    file.set_number("llama.rope.dimension_count", kTinyWidth / kTinyHeads);
+    file.set_number("llama.rope.dimension_count", shape.width / kTinyHeads);
     file.set_real("llama.attention.layer_norm_rms_epsilon", 1e-5F);
 
     std::vector<std::string> tokens = byte_tokens();
@@ -74,25 +94,28 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
     auto generator = std::make_shared<std::mt19937>(7);
     const auto matrix = [&](const std::string& name, std::uint64_t in, std::uint64_t out) {
         const float scale = 1.0F / std::sqrt(static_cast<float>(in));
-        file.add_tensor(name, {in, out}, models::kF32,
-                        [=] { return random_floats(in * out, 2 * scale, *generator); });
+        constexpr std::uint32_t kQ8_0 = 8;  // ggml's number
+        file.add_tensor(name, {in, out}, shape.q8_0 ? kQ8_0 : models::kF32, [=] {
+            const std::string values = random_floats(in * out, 2 * scale, *generator);
+            return shape.q8_0 ? to_q8_0(values) : values;
+        });
     };
     const auto norm = [&](const std::string& name) {
-        file.add_tensor(name, {kTinyWidth}, models::kF32, [] { return ones(kTinyWidth); });
+        file.add_tensor(name, {shape.width}, models::kF32, [=] { return ones(shape.width); });
     };
-    matrix("token_embd.weight", kTinyWidth, tokens.size());
+    matrix("token_embd.weight", shape.width, tokens.size());
     norm("output_norm.weight");
-    matrix("output.weight", kTinyWidth, tokens.size());
+    matrix("output.weight", shape.width, tokens.size());
     for (std::uint32_t layer = 0; layer < kTinyLayers; ++layer) {
         const std::string prefix = "blk." + std::to_string(layer) + ".";
         norm(prefix + "attn_norm.weight");
         norm(prefix + "ffn_norm.weight");
         for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
-            matrix(prefix + name + ".weight", kTinyWidth, kTinyWidth);
+            matrix(prefix + name + ".weight", shape.width, shape.width);
         }
-        matrix(prefix + "ffn_gate.weight", kTinyWidth, kTinyHidden);
-        matrix(prefix + "ffn_up.weight", kTinyWidth, kTinyHidden);
-        matrix(prefix + "ffn_down.weight", kTinyHidden, kTinyWidth);
+        matrix(prefix + "ffn_gate.weight", shape.width, shape.hidden);
+        matrix(prefix + "ffn_up.weight", shape.width, shape.hidden);
+        matrix(prefix + "ffn_down.weight", shape.hidden, shape.width);
     }
     file.write(path);
 }
