@@ -50,6 +50,11 @@ void set_gauges(Services& services) {
     const engine::EngineStats now = services.engine.stats();
     registry.gauge("jikji_requests_waiting", "Requests that wait for the engine").set(now.waiting);
     registry.gauge("jikji_sequences_running", "Sequences in the batch").set(now.running);
+    registry.gauge("jikji_embedded_texts", "Texts that became vectors")
+        .set(static_cast<double>(now.embedded));
+    registry
+        .gauge("jikji_embedded_texts_cached", "Texts whose vectors were kept, or asked for twice")
+        .set(static_cast<double>(now.embedded_cached));
     registry.gauge("jikji_step_seconds", "Time of the last decode step").set(now.step_ms / 1000);
     registry.gauge("jikji_cache_entries", "Answers in the response cache")
         .set(static_cast<double>(services.cache.entries()));

@@ -20,11 +20,12 @@ struct AppOptions {
     int context = 4096;            // tokens of one chat sequence
     int parallel = 8;              // chat sequences in one batch
     int gpu_layers = -1;           // -1 = as many as fit
-    std::vector<std::string> api_keys;       // empty = no key is asked for (loopback only)
-    std::filesystem::path api_key_file;      // one key a line, # starts a comment
-    std::vector<std::string> allowed_hosts;  // names in Host beside loopback's
-    bool stop_on_signals = true;             // SIGINT and SIGTERM stop it cleanly
-    bool preload = true;                     // load the default models right after listening
+    std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model
+    std::vector<std::string> api_keys;        // empty = no key is asked for (loopback only)
+    std::filesystem::path api_key_file;       // one key a line, # starts a comment
+    std::vector<std::string> allowed_hosts;   // names in Host beside loopback's
+    bool stop_on_signals = true;              // SIGINT and SIGTERM stop it cleanly
+    bool preload = true;                      // load the default models right after listening
 };
 
 /// $XDG_DATA_HOME/jikji, or ~/.local/share/jikji.

@@ -235,6 +235,9 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 256),
                 t("chats at once (8)", "동시에 처리할 대화 수(8)"));
     gpu_flag(serve);
+    number_flag(serve, "--embedding-cache", serve_.embedding_cache, CLI::Range(0, 65'536),
+                t("MiB of vectors kept per model; 0 = none (32)",
+                  "모델마다 벡터를 담아 두는 MiB. 0 = 끔(32)"));
     serve.add_option("--log-level", serve_.log_level, "debug, info, warn, error, off")
         ->envname("JIKJI_LOG_LEVEL");
 }

@@ -22,6 +22,7 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.context = options.context;
     out.parallel = options.parallel;
     out.gpu_layers = options.gpu_layers;
+    out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
     out.api_keys = options.api_keys;
     out.api_key_file = options.api_key_file;
     out.allowed_hosts = options.allowed_hosts;

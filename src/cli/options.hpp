@@ -41,6 +41,7 @@ struct ServeOptions {
     int context = 4096;
     int parallel = 8;
     int gpu_layers = -1;
+    int embedding_cache = 32;
     std::vector<std::string> api_keys;
     std::filesystem::path api_key_file;
     std::vector<std::string> allowed_hosts;

@@ -21,6 +21,12 @@ void check_tokens(const std::vector<Token>& tokens, const llama::Model& model, c
 
 }  // namespace
 
+std::exception_ptr stopping_error() {
+    return std::make_exception_ptr(
+        Error(ErrorCode::kStopping, "the server is stopping; send the request again in a while", {},
+              "서버가 멈추는 중입니다. 잠시 뒤에 다시 보내세요."));
+}
+
 void throw_no_such_model(const std::string& name, const std::vector<std::string>& known) {
     if (name.empty() || known.empty()) {
         throw Error(

@@ -1,5 +1,6 @@
 #pragma once
 // What a request must hold before it may enter the queue. All throw Error with the field's name.
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace jikji::engine {
 
 void check(const GenerationRequest& request, const LoadedModel& loaded);
 void check(const EmbeddingRequest& request, const LoadedModel& loaded);
+
+/// Error(kStopping), for what the end of the program cuts off.
+std::exception_ptr stopping_error();
 
 /// Error(kModelNotFound), naming those that are known.
 [[noreturn]] void throw_no_such_model(const std::string& name,

@@ -25,16 +25,6 @@ namespace jikji::engine {
 
 using LoadedPtr = std::shared_ptr<LoadedModel>;
 
-namespace {
-
-std::exception_ptr stopping_error() {
-    return std::make_exception_ptr(
-        Error(ErrorCode::kStopping, "the server is stopping; send the request again in a while", {},
-              "서버가 멈추는 중입니다. 잠시 뒤에 다시 보내세요."));
-}
-
-}  // namespace
-
 class Engine::Impl {
 public:
     explicit Impl(EngineOptions options) : options_(options) {
@@ -148,7 +138,11 @@ public:
         post([loaded, promise, request]() mutable {
             loaded->embedder->add(std::move(request), std::move(*promise));
         });
-        return future.get();
+        try {
+            return future.get();
+        } catch (const std::future_error&) {  // handed over when the compute thread had ended
+            std::rethrow_exception(stopping_error());
+        }
     }
 
     void drain_until(std::chrono::steady_clock::time_point deadline) {
@@ -156,7 +150,8 @@ public:
     }
 
     EngineStats stats() const {
-        return {waiting_.load() + queued_.load(), running_.load(), step_ms_.load()};
+        return {waiting_.load() + queued_.load(), running_.load(), step_ms_.load(),
+                embedded_.load(), embedded_cached_.load()};
     }
 
 private:
@@ -268,19 +263,28 @@ private:
         if (std::chrono::steady_clock::now().time_since_epoch().count() < deadline_) return;
         for (const LoadedPtr& loaded : resident_) {
             if (loaded->generator) loaded->generator->fail_all(stopping_error());
+            if (loaded->embedder) loaded->embedder->fail_all(stopping_error());
         }
     }
 
     void publish() {
         int waiting = 0;
         int running = 0;
+        std::uint64_t embedded = 0;
+        std::uint64_t embedded_cached = 0;
         for (const LoadedPtr& loaded : resident_) {
+            if (loaded->embedder) {
+                embedded += loaded->embedder->computed();
+                embedded_cached += loaded->embedder->cached();
+            }
             if (!loaded->generator) continue;
             waiting += loaded->generator->waiting();
             running += loaded->generator->running();
         }
         waiting_ = waiting;
         running_ = running;
+        embedded_ = embedded;
+        embedded_cached_ = embedded_cached;
     }
 
     void release_leaving() {
@@ -304,6 +308,8 @@ private:
     std::atomic<int> queued_{0};
     std::atomic<int> waiting_{0};
     std::atomic<int> running_{0};
+    std::atomic<std::uint64_t> embedded_{0};
+    std::atomic<std::uint64_t> embedded_cached_{0};
     std::atomic<double> step_ms_{0};
     std::thread thread_;
 };

@@ -31,6 +31,7 @@ struct EngineOptions {
     int threads = 0;      // 0 = the machine's physical cores
     int gpu_layers = -1;  // -1 = as many as fit; ignored where no GPU was built in
     std::size_t queue = 256;
+    std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model; 0 = none
 };
 
 /// A chat, ready for GenerationRequest.

@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "encoder/encoder.hpp"
 
 namespace jikji::engine {
 namespace {
@@ -27,12 +28,15 @@ constexpr int kCellsPerSequence = 256;
 
 std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options) {
     auto loaded = std::make_shared<LoadedModel>();
+    const bool own = encoder::Encoder::supports(file.path);
     loaded->model = std::make_shared<const llama::Model>(
-        file.path, llama::ModelOptions{.gpu_layers = options.gpu_layers});
+        file.path, llama::ModelOptions{.gpu_layers = options.gpu_layers, .vocab_only = own});
     loaded->fingerprint = fingerprint_of(file.path);
     if (loaded->model->encoder_only()) {
         loaded->context = Embedder::context_of(*loaded->model);
-        loaded->embedder = std::make_unique<Embedder>(loaded->model, options.threads);
+        loaded->embedder = std::make_unique<Embedder>(
+            loaded->model, own ? std::make_unique<encoder::Encoder>(file.path) : nullptr,
+            EmbedderOptions{.threads = options.threads, .cache_bytes = options.embedding_cache});
         return loaded;
     }
     loaded->context = std::min(options.context, loaded->model->context_trained());

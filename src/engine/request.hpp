@@ -1,7 +1,9 @@
 #pragma once
 // What crosses the engine's border: plain data, no pointers into the other side, no callbacks.
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -117,6 +119,9 @@ struct Usage {
 struct EmbeddingRequest {
     std::string model;
     std::vector<std::vector<Token>> inputs;  // each with its special tokens, 1..context tokens
+    std::string tenant = "local";            // as GenerationRequest's
+    /// True once nobody waits for it any more: it then leaves the queue. May be null.
+    std::shared_ptr<const std::atomic<bool>> left;
 };
 
 struct EmbeddingResult {
@@ -138,9 +143,11 @@ struct ModelStatus {
 };
 
 struct EngineStats {
-    int waiting = 0;     // requests in the queue
-    int running = 0;     // sequences in the batch
-    double step_ms = 0;  // last decode step
+    int waiting = 0;                    // requests in the queue
+    int running = 0;                    // sequences in the batch
+    double step_ms = 0;                 // last decode step
+    std::uint64_t embedded = 0;         // texts that became vectors in the loaded models
+    std::uint64_t embedded_cached = 0;  // texts whose vectors were there, or asked for twice
 };
 
 }  // namespace jikji::engine

@@ -3,6 +3,7 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.hpp"
 #include "llama/accelerator.hpp"
@@ -24,6 +25,15 @@ namespace {
         ErrorCode::kRejected,
         name + " could not be loaded: " + (why.empty() ? "libllama gave no reason" : why), {},
         name + " 모델을 불러오지 못했습니다: " + (why.empty() ? "이유를 알 수 없습니다" : why));
+}
+
+/// What the file says under "ARCHITECTURE.name"; empty if nothing.
+std::string said_of(const llama_model& model, const char* name) {
+    char text[64] = {};
+    llama_model_meta_val_str(&model, "general.architecture", text, sizeof text);
+    const std::string key = std::string(text) + "." + name;
+    const int size = llama_model_meta_val_str(&model, key.c_str(), text, sizeof text);
+    return size > 0 ? text : "";
 }
 
 std::vector<std::string> markup_of(const llama_vocab* vocab) {
@@ -85,6 +95,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     register_accelerator();
     llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = options.gpu_layers < 0 ? fitting_layers(file) : options.gpu_layers;
+    params.vocab_only = options.vocab_only;
     model_.reset(llama_model_load_from_file(file.c_str(), params));
     if (!model_) refuse(file);
     dense_ = std::make_unique<DenseWeights>(model_.get(), file);
@@ -92,15 +103,13 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     vocabulary_ = llama_vocab_n_tokens(vocab);
     context_ = llama_model_n_ctx_train(model_.get());
     dimensions_ = llama_model_n_embd_out(model_.get());
+    if (options.vocab_only) {  // libllama then reads no sizes
+        context_ = std::atoi(said_of(*model_, "context_length").c_str());
+        dimensions_ = std::atoi(said_of(*model_, "embedding_length").c_str());
+    }
     // BERT and its kin have neither an encoder-decoder pair nor a causal decoder: libllama reports
     // a pooling type for them in the file.
-    char pooling[16] = {};
-    char architecture[64] = {};
-    llama_model_meta_val_str(model_.get(), "general.architecture", architecture,
-                             sizeof architecture);
-    const std::string key = std::string(architecture) + ".pooling_type";
-    encoder_only_ =
-        llama_model_meta_val_str(model_.get(), key.c_str(), pooling, sizeof pooling) > 0;
+    encoder_only_ = !said_of(*model_, "pooling_type").empty();
     wordpiece_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
     markup_ = markup_of(vocab);
     if (!encoder_only_) load_templates();

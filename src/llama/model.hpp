@@ -17,7 +17,8 @@ class DenseWeights;
 using Token = std::int32_t;
 
 struct ModelOptions {
-    int gpu_layers = -1;  // -1 = all that fit; ignored where no GPU was built in
+    int gpu_layers = -1;      // -1 = all that fit; ignored where no GPU was built in
+    bool vocab_only = false;  // without weights: tokenising and the sizes only
 };
 
 struct Turn {

@@ -42,6 +42,8 @@ engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
         made.inputs.push_back(
             engine_.tokenize_for_embedding(made.model, text, request.side, request.cut));
     }
+    made.tenant = request.tenant;
+    made.left = request.left;
     return engine_.embed(made);
 }
 

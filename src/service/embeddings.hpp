@@ -1,5 +1,7 @@
 #pragma once
 // Text to vectors. Threads: any but the IO thread.
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +16,9 @@ struct EmbeddingsRequest {
     std::vector<std::vector<engine::Token>> tokens;  // tokens
     engine::Side side = engine::Side::kNone;
     std::optional<int> dimensions;  // Error(kInvalidArgument) unless it is the model's own number
-    bool cut = false;               // texts over the model's context are cut instead of refused
+    std::string tenant = "local";   // who asks
+    std::shared_ptr<const std::atomic<bool>> left;  // true once nobody waits; may be null
+    bool cut = false;  // texts over the model's context are cut instead of refused
 };
 
 class Embeddings {
