@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "cli/command_models.hpp"
 #include "cli/commands.hpp"
+#include "cli/help_text.hpp"
 #include "cli/say.hpp"
 #include "cli/unknown_word.hpp"
 
@@ -64,8 +65,6 @@ private:
     std::string what_was_wrong(const CLI::ParseError& error);
     std::string unknown_word(const CLI::App& where, const std::string& word) const;
     CLI::App& deepest();
-    static std::string way_to(const CLI::App& command);
-    static std::string help_of(const CLI::App& command);
 
     Language language_;
     CLI::App root_;
@@ -442,30 +441,8 @@ CLI::App& CommandLine::deepest() {
     return *at;
 }
 
-/// "jikji prompts edit": CLI11 knows only the last word.
-std::string CommandLine::way_to(const CLI::App& command) {
-    const CLI::App* parent = command.get_parent();
-    return (parent == nullptr ? "" : way_to(*parent) + " ") + command.get_name();
-}
-
-std::string CommandLine::help_of(const CLI::App& command) {
-    // App::help() would speak of the subcommand that was parsed, which may be `help` itself.
-    return command.get_formatter()->make_help(&command, way_to(command),
-                                              CLI::AppFormatMode::Normal);
-}
-
 std::string CommandLine::unknown_word(const CLI::App& where, const std::string& word) const {
-    std::vector<std::string> known;
-    if (word.starts_with("-")) {
-        for (const CLI::Option* option : where.get_options()) {
-            for (const std::string& one : option->get_lnames()) known.push_back("--" + one);
-        }
-    } else {
-        for (const CLI::App* one : where.get_subcommands([](const CLI::App*) { return true; })) {
-            known.push_back(one->get_name());
-        }
-    }
-    return unknown_word_text(language_, word, known);
+    return unknown_word_text(language_, word, words_of(where, word.starts_with("-")));
 }
 
 std::string CommandLine::what_was_wrong(const CLI::ParseError& error) {
