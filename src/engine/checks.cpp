@@ -66,6 +66,9 @@ void check(const GenerationRequest& request, const LoadedModel& loaded) {
     for (const auto& [token, bias] : request.sampling.logit_bias) {
         check_tokens({token}, *loaded.model, "logit_bias");
     }
+    if (!request.constraint.grammar.empty()) loaded.model->grammar(request.constraint.grammar);
+    check_tokens(request.constraint.trigger_tokens, *loaded.model, "grammar");
+    check_tokens(request.constraint.kept_tokens, *loaded.model, "grammar");
     if (length == 0) {
         throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text", "prompt",
                     "프롬프트가 비어 있습니다. 글을 넣어 주세요.");

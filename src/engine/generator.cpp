@@ -127,20 +127,25 @@ void Generator::read_outputs() {
 void Generator::advance(Sequence& sequence, int output) {
     if (sequence.left() <= 0) return end(sequence, Finish::kLength);  // max_tokens 0: only a prompt
     const std::span<const float> logits = context_.logits(output);
-    const Token token = sequence.sampler.sample(logits);
+    const std::optional<Token> choice = sequence.sampler.sample(logits);
+    if (!choice) return end(sequence, Finish::kStop);  // no token goes on within the grammar
+    const Token token = *choice;
     sequence.sampler.accept(token);
     ++sequence.made;
-    if (model_->ends_generation(token) && !sequence.request.ignore_eos) {
-        return end(sequence, Finish::kStop);
-    }
+    const bool heeds_end = !sequence.request.ignore_eos || sequence.constrained();
+    if (heeds_end && model_->ends_generation(token)) return end(sequence, Finish::kStop);
     sequence.tokens.push_back(token);
     emit(sequence, token, logits);
-    if (sequence.filter.stopped()) return end(sequence, Finish::kStop);
+    if (sequence.filter.stopped() || sequence.sampler.finished()) {
+        return end(sequence, Finish::kStop);
+    }
     if (sequence.left() <= 0) end(sequence, Finish::kLength);
 }
 
 void Generator::emit(Sequence& sequence, Token token, std::span<const float> logits) {
-    const std::string bytes = model_->piece(token);
+    const auto& kept = sequence.request.constraint.kept_tokens;
+    const bool shown = std::find(kept.begin(), kept.end(), token) != kept.end();
+    const std::string bytes = model_->piece(token, /*special=*/shown);
     Piece piece;
     if (sequence.request.top_logprobs < 0) {
         piece = sequence.filter.add(bytes, nullptr);

@@ -72,6 +72,7 @@ struct Constraint {
     /// A lazy grammar sleeps until the answer's text holds one of these; what follows obeys it,
     /// the trigger's own text included. For tools that the model may call or not.
     bool lazy = false;
+    std::vector<std::string> trigger_words;
     std::vector<std::string> trigger_patterns;  // regular expressions over the whole text so far
     std::vector<Token> trigger_tokens;
     std::vector<Token> kept_tokens;  // control tokens whose text belongs into the answer

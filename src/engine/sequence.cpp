@@ -19,4 +19,17 @@ llama::SamplerOptions sampler_options(const Sampling& s) {
     return out;
 }
 
+std::unique_ptr<llama::Guard> guard_of(const Constraint& c, const llama::Model& model) {
+    if (c.grammar.empty()) return nullptr;
+    llama::GuardOptions out;
+    out.grammar = c.grammar;
+    out.lazy = c.lazy;
+    out.trigger_words = c.trigger_words;
+    out.trigger_patterns = c.trigger_patterns;
+    out.trigger_tokens = c.trigger_tokens;
+    out.kept_tokens = c.kept_tokens;
+    out.written = c.written;
+    return std::make_unique<llama::Guard>(model, std::move(out));
+}
+
 }  // namespace jikji::engine

@@ -10,20 +10,23 @@
 namespace jikji::engine {
 
 llama::SamplerOptions sampler_options(const Sampling& sampling);
+/// Nothing where any text will do.
+std::unique_ptr<llama::Guard> guard_of(const Constraint& constraint, const llama::Model& model);
 
 struct Sequence {
     Sequence(GenerationRequest r, std::shared_ptr<StreamWriter> w, const llama::Model& model)
         : request(std::move(r)),
           writer(std::move(w)),
-          sampler(model, sampler_options(request.sampling)),
+          sampler(model, sampler_options(request.sampling), guard_of(request.constraint, model)),
           filter(request.stop),
           tokens(request.prompt) {
-        for (const Token token : request.prompt) sampler.accept(token);
+        for (const Token token : request.prompt) sampler.accept_prompt(token);
     }
 
     int left() const {  // tokens that may still be made
         return request.max_tokens - made;
     }
+    bool constrained() const { return !request.constraint.grammar.empty(); }
     bool prompt_done() const { return computed + 1 >= static_cast<int>(tokens.size()); }
 
     GenerationRequest request;

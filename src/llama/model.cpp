@@ -113,6 +113,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     wordpiece_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
     markup_ = markup_of(vocab);
     if (!encoder_only_) load_templates();
+    make_grammars();
 }
 
 }  // namespace jikji::llama

@@ -13,6 +13,7 @@ struct llama_model;
 namespace jikji::llama {
 
 class DenseWeights;
+class Grammar;
 
 using Token = std::int32_t;
 
@@ -53,6 +54,11 @@ public:
     /// refuses the turns.
     std::vector<Token> render(const std::vector<Turn>& turns) const;
 
+    /// The token whose text this is, if there is one that is just that text; else -1.
+    Token token_of(std::string_view text) const;
+    /// Compiled, from the model's cache. Throws as llama::Grammar.
+    std::shared_ptr<const Grammar> grammar(const std::string& gbnf) const;
+
     llama_model* handle() const noexcept { return model_.get(); }
 
 private:
@@ -64,6 +70,7 @@ private:
         void operator()(Templates* templates) const noexcept;
     };
     void load_templates();
+    void make_grammars();
 
     std::string render_text(const std::vector<Turn>& turns) const;
     bool holds_markup(std::string_view text) const;
@@ -72,6 +79,11 @@ private:
     std::unique_ptr<llama_model, Free> model_;
     std::unique_ptr<DenseWeights> dense_;  // before the tensors that it names
     std::unique_ptr<Templates, FreeTemplates> templates_;
+    struct Grammars;  // in model_grammars.cpp
+    struct FreeGrammars {
+        void operator()(Grammars* grammars) const noexcept;
+    };
+    std::unique_ptr<Grammars, FreeGrammars> grammars_;
     std::vector<std::string> markup_;  // texts of the control and user-defined tokens
     int vocabulary_ = 0;
     int context_ = 0;

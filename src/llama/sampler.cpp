@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -63,8 +64,8 @@ void add_bias_and_penalties(llama_sampler* chain, const Model& model, const Samp
 
 }  // namespace
 
-Sampler::Sampler(const Model& model, const SamplerOptions& o)
-    : candidates_(std::make_unique<Candidates>()) {
+Sampler::Sampler(const Model& model, const SamplerOptions& o, std::unique_ptr<Guard> guard)
+    : guard_(std::move(guard)), candidates_(std::make_unique<Candidates>()) {
     const bool greedy = o.temperature <= 0.0F;
     if (greedy && o.logit_bias.empty() && !penalises(o)) return;
     chain_.reset(llama_sampler_chain_init(llama_sampler_chain_default_params()));
@@ -82,21 +83,60 @@ Sampler::Sampler(const Model& model, const SamplerOptions& o)
 
 Sampler::~Sampler() = default;
 
-Token Sampler::sample(std::span<const float> logits) {
-    if (!chain_) return likeliest(logits);
+Token Sampler::run_chain() {
     auto& data = candidates_->data;
-    data.resize(logits.size());
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-        data[i] = {static_cast<Token>(i), logits[i], 0.0F};
-    }
     llama_token_data_array array{data.data(), data.size(), -1, false};
     llama_sampler_apply(chain_.get(), &array);
     JIKJI_CHECK(array.selected >= 0 && array.selected < static_cast<std::int64_t>(array.size));
     return array.data[array.selected].id;
 }
 
+Token Sampler::choose(std::span<const float> logits) {
+    if (!chain_) return likeliest(logits);
+    auto& data = candidates_->data;
+    data.resize(logits.size());
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        data[i] = {static_cast<Token>(i), logits[i], 0.0F};
+    }
+    return run_chain();
+}
+
+std::optional<Token> Sampler::choose_allowed(std::span<const float> logits) {
+    auto& data = candidates_->data;
+    data.clear();
+    const TokenMask mask = guard_->allowed();
+    for (std::size_t word = 0; word < mask.size(); ++word) {
+        for (std::uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+            const std::size_t i = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+            data.push_back({static_cast<Token>(i), logits[i], 0.0F});
+        }
+    }
+    if (data.empty()) return std::nullopt;
+    if (chain_) return run_chain();
+    return std::max_element(data.begin(), data.end(),
+                            [](const auto& a, const auto& b) { return a.logit < b.logit; })
+        ->id;
+}
+
+std::optional<Token> Sampler::sample(std::span<const float> logits) {
+    const Token token = choose(logits);
+    if (!guard_ || guard_->asleep() || guard_->allows(token)) return token;
+    return choose_allowed(logits);
+}
+
+void Sampler::accept_prompt(Token token) {
+    if (chain_) llama_sampler_accept(chain_.get(), token);
+}
+
 void Sampler::accept(Token token) {
     if (chain_) llama_sampler_accept(chain_.get(), token);
+    if (guard_) guard_->accept(token);
+}
+
+bool Sampler::finished() const { return guard_ && guard_->finished(); }
+
+std::vector<Token> Sampler::forced_tokens(std::size_t most) const {
+    return guard_ ? guard_->forced_tokens(most) : std::vector<Token>();
 }
 
 std::vector<Alternative> logprobs(std::span<const float> logits, Token chosen, int count) {

@@ -2,10 +2,12 @@
 // The choice of the next token from logits. Threads: one at a time.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "llama/guard.hpp"
 #include "llama/model.hpp"
 
 struct llama_sampler;
@@ -28,15 +30,30 @@ struct SamplerOptions {
 
 class Sampler {
 public:
-    Sampler(const Model& model, const SamplerOptions& options);
+    /// `guard`: nothing = any text.
+    Sampler(const Model& model, const SamplerOptions& options,
+            std::unique_ptr<Guard> guard = nullptr);
     ~Sampler();
 
-    /// Chooses from vocabulary() logits.
-    Token sample(std::span<const float> logits);
-    /// Tells the penalties of a token: of the prompt, or the one that was chosen.
+    /// Chooses from vocabulary() logits. With a guard: first as without, which is nearly always
+    /// allowed; if it is not, once more from all that is. That is the distribution of the allowed
+    /// ones: p + (1 - Z) p / Z = p / Z. Nothing if no token is allowed.
+    std::optional<Token> sample(std::span<const float> logits);
+    /// Tells the penalties of a token of the prompt.
+    void accept_prompt(Token token);
+    /// Tells penalties and guard of the token that was chosen.
     void accept(Token token);
+    /// Nothing may follow: the text is whole.
+    bool finished() const;
+    /// A guess at the next tokens where the grammar leaves one text, for the caller to compute in
+    /// one step; sample() then says how many of them hold. Usually empty.
+    std::vector<Token> forced_tokens(std::size_t most) const;
 
 private:
+    Token choose(std::span<const float> logits);
+    std::optional<Token> choose_allowed(std::span<const float> logits);
+    Token run_chain();
+    std::unique_ptr<Guard> guard_;
     struct Free {
         void operator()(llama_sampler* sampler) const noexcept;
     };

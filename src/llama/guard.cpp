@@ -1,0 +1,132 @@
+#include "llama/guard.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.hpp"
+
+namespace jikji::llama {
+namespace {
+
+// std::regex recurses for each character: what a pattern may look back on is bounded.
+constexpr std::size_t kHeard = 8u << 10;
+
+std::regex compiled(const std::string& pattern) {
+    try {
+        return std::regex(pattern);
+    } catch (const std::regex_error& cause) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    "the trigger pattern " + pattern + " cannot be read: " + cause.what(),
+                    "grammar");
+    }
+}
+
+std::size_t start_of(const std::smatch& match) {
+    for (std::size_t i = 1; i < match.size(); ++i) {
+        if (match.length(i) > 0) return static_cast<std::size_t>(match.position(i));
+    }
+    return static_cast<std::size_t>(match.position(0));
+}
+
+}  // namespace
+
+Guard::Guard(const Model& model, GuardOptions options)
+    : model_(model),
+      grammar_(model.grammar(options.grammar)),
+      options_(std::move(options)),
+      state_(grammar_->start()),
+      asleep_(options_.lazy) {
+    for (const std::string& pattern : options_.trigger_patterns) {
+        patterns_.push_back(compiled(pattern));
+    }
+    if (options_.written.empty() || asleep_) return;
+    const auto tokens = model.tokenize(options_.written, /*whole=*/false, /*special=*/true);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const std::string text = model.piece(tokens[i], true);
+        // Some tokenizers put a space before the first token.
+        const bool added = i == 0 && text == " " && options_.written[0] != ' ';
+        if (!added) state_ = grammar_->next(state_, tokens[i], text);
+    }
+    if (state_ == Grammar::kDead) {
+        throw Error(ErrorCode::kInternal,
+                    "the grammar does not begin as the prompt ends: " + options_.written);
+    }
+}
+
+std::string Guard::text_of(Token token) const {
+    const auto& kept = options_.kept_tokens;
+    return model_.piece(token, std::find(kept.begin(), kept.end(), token) != kept.end());
+}
+
+bool Guard::allows(Token token) const {
+    if (off_) return true;
+    if (model_.ends_generation(token)) return grammar_->complete(state_);
+    return grammar_->next(state_, token, text_of(token)) != Grammar::kDead;
+}
+
+TokenMask Guard::allowed() const {
+    if (state_ == Grammar::kDead) return {};
+    TokenMask mask = *grammar_->allowed(state_);
+    for (const Token token : options_.kept_tokens) {
+        if (model_.ends_generation(token) || !allows(token)) continue;
+        mask[static_cast<std::size_t>(token) / 64] |= 1ull << (token % 64);
+    }
+    return mask;
+}
+
+std::vector<Token> Guard::forced_tokens(std::size_t most) const {
+    if (asleep_ || off_) return {};
+    const std::string text = grammar_->forced(state_);
+    if (text.empty()) return {};
+    std::vector<Token> tokens = model_.tokenize(text, /*whole=*/false, /*special=*/false);
+    if (model_.detokenize(tokens) != text) return {};  // the tokenizer put a space before it
+    if (tokens.size() > most) tokens.resize(most);
+    return tokens;
+}
+
+void Guard::accept(Token token) {
+    if (off_) return;
+    if (!asleep_) {
+        if (!model_.ends_generation(token)) state_ = grammar_->next(state_, token, text_of(token));
+        return;
+    }
+    const auto& calls = options_.trigger_tokens;
+    if (std::find(calls.begin(), calls.end(), token) != calls.end()) {
+        asleep_ = false;
+        state_ = grammar_->next(state_, token, model_.piece(token, true));
+        off_ = state_ == Grammar::kDead;
+        return;
+    }
+    heard_ += text_of(token);
+    if (heard_.size() > kHeard) heard_.erase(0, heard_.size() - kHeard / 2);
+    const std::size_t from = trigger_in(heard_);
+    if (from != std::string::npos) wake(from);
+}
+
+std::size_t Guard::trigger_in(std::string_view text) const {
+    std::size_t first = std::string::npos;
+    for (const std::string& word : options_.trigger_words) {
+        first = std::min(first, text.find(word));
+    }
+    if (first != std::string::npos) return first;
+    const std::string whole(text);
+    std::smatch match;
+    for (std::size_t i = 0; i < patterns_.size(); ++i) {
+        const std::string& pattern = options_.trigger_patterns[i];
+        const bool anchored = pattern.starts_with('^') && pattern.ends_with('$');
+        if (anchored ? std::regex_match(whole, match, patterns_[i])
+                     : std::regex_search(whole, match, patterns_[i])) {
+            return start_of(match);
+        }
+    }
+    return std::string::npos;
+}
+
+void Guard::wake(std::size_t from) {
+    asleep_ = false;
+    state_ = grammar_->next(state_, std::string_view(heard_).substr(from));
+    off_ = state_ == Grammar::kDead;
+    heard_.clear();
+}
+
+}  // namespace jikji::llama
