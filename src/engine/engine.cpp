@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "engine/chat_rendering.hpp"
 #include "engine/checks.hpp"
 #include "engine/loaded_model.hpp"
 #include "llama/devices.hpp"
@@ -369,14 +370,7 @@ std::vector<Token> Engine::render(const std::string& model, const std::vector<Me
 }
 
 Rendered Engine::render_chat(const std::string& model, const ChatInput& input) {
-    // Until schemas and calls are kept to the letter, they are refused, not dropped.
-    const auto refuse = [](bool asked, const char* field) {
-        if (asked) throw Error(ErrorCode::kUnsupported, "it is not there yet", field);
-    };
-    refuse(input.json_object || !input.json_schema.empty(), "response_format");
-    refuse(!input.grammar.empty(), "grammar");
-    refuse(!input.tools.empty() && input.tool_choice != ToolChoice::kNone, "tools");
-    return {render(model, input.messages), {}, {}, nullptr};  // the rest follows
+    return engine::render_chat(*impl_->require(model)->model, input);
 }
 
 }  // namespace jikji::engine

@@ -75,6 +75,7 @@ struct Constraint {
     std::vector<std::string> trigger_words;
     std::vector<std::string> trigger_patterns;  // regular expressions over the whole text so far
     std::vector<Token> trigger_tokens;
+    std::string wake_after;          // the grammar is for what comes behind this text and blanks
     std::vector<Token> kept_tokens;  // control tokens whose text belongs into the answer
     std::string written;  // what the prompt says of the answer already; the grammar begins with it
 };

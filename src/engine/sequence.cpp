@@ -28,6 +28,7 @@ std::unique_ptr<llama::Guard> guard_of(const Constraint& c, const llama::Model& 
     out.trigger_patterns = c.trigger_patterns;
     out.trigger_tokens = c.trigger_tokens;
     out.kept_tokens = c.kept_tokens;
+    out.wake_after = c.wake_after;
     out.written = c.written;
     return std::make_unique<llama::Guard>(model, std::move(out));
 }

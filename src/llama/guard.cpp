@@ -104,6 +104,12 @@ void Guard::accept(Token token) {
 }
 
 std::size_t Guard::trigger_in(std::string_view text) const {
+    if (!options_.wake_after.empty()) {
+        const std::size_t at = text.find(options_.wake_after);
+        if (at == std::string::npos) return at;
+        return std::min(text.find_first_not_of(" \n\t", at + options_.wake_after.size()),
+                        text.size());
+    }
     std::size_t first = std::string::npos;
     for (const std::string& word : options_.trigger_words) {
         first = std::min(first, text.find(word));

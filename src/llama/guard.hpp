@@ -21,6 +21,7 @@ struct GuardOptions {
     std::vector<std::string> trigger_words;
     std::vector<std::string> trigger_patterns;  // ECMAScript; ^…$ means the whole text so far
     std::vector<Token> trigger_tokens;
+    std::string wake_after;          // the grammar is for what comes behind this text and blanks
     std::vector<Token> kept_tokens;  // control tokens whose text counts
     std::string written;             // what the grammar has seen already
 };

@@ -14,6 +14,8 @@ namespace jikji::llama {
 
 class DenseWeights;
 class Grammar;
+struct ChatOptions;
+struct RenderedChat;
 
 using Token = std::int32_t;
 
@@ -53,6 +55,9 @@ public:
     /// turns hold never becomes a control token. Throws Error(kInvalidArgument) if the template
     /// refuses the turns.
     std::vector<Token> render(const std::vector<Turn>& turns) const;
+    /// The same with tools, a grammar for the answer, and reasoning apart. A chat that has none of
+    /// these has the very tokens of render(). Throws as plan_chat() (llama/chat_format.hpp).
+    RenderedChat render_chat(const ChatOptions& options) const;
 
     /// The token whose text this is, if there is one that is just that text; else -1.
     Token token_of(std::string_view text) const;
@@ -65,13 +70,16 @@ private:
     struct Free {
         void operator()(llama_model* model) const noexcept;
     };
-    struct Templates;  // of the common library, in render.cpp
+    struct Templates;  // of the common library, in templates.hpp
     struct FreeTemplates {
         void operator()(Templates* templates) const noexcept;
     };
     void load_templates();
     void make_grammars();
 
+    std::vector<Token> tokenize_marked(
+        const std::string& prompt,
+        const std::vector<std::pair<std::string, std::string>>& marks) const;
     std::string render_text(const std::vector<Turn>& turns) const;
     bool holds_markup(std::string_view text) const;
     std::vector<Token> render_apart(const std::vector<Turn>& turns) const;
@@ -88,6 +96,7 @@ private:
     int vocabulary_ = 0;
     int context_ = 0;
     int dimensions_ = 0;
+    bool thinks_ = false;  // its template has a place for reasoning
     bool encoder_only_ = false;
     bool wordpiece_ = false;
 };

@@ -7,20 +7,36 @@
 #include "base/ids.hpp"
 #include "llama/dense_weights.hpp"
 #include "llama/model.hpp"
+#include "llama/templates.hpp"
 
 namespace jikji::llama {
-
-struct Model::Templates {
-    common_chat_templates_ptr handle;
-};
 
 Model::~Model() = default;
 
 void Model::FreeTemplates::operator()(Templates* templates) const noexcept { delete templates; }
 
+namespace {
+
+// Asked once: the library finds it out by rendering a dozen chats.
+bool template_thinks(const common_chat_templates* templates) {
+    common_chat_templates_inputs inputs;
+    common_chat_msg message;
+    message.role = "user";
+    message.content = "hello";
+    inputs.messages.push_back(message);
+    try {
+        return common_chat_templates_apply(templates, inputs).supports_thinking;
+    } catch (const std::exception&) {
+        return false;  // it wants other messages, and will say so when it gets them
+    }
+}
+
+}  // namespace
+
 void Model::load_templates() {
     try {
         templates_.reset(new Templates{common_chat_templates_init(model_.get(), /*override=*/"")});
+        thinks_ = template_thinks(templates_->handle.get());
     } catch (const std::exception& cause) {
         throw Error(ErrorCode::kRejected,
                     std::string("the model's chat template cannot be read: ") + cause.what(), {},
