@@ -15,6 +15,7 @@
 
 #include "base/log.hpp"
 #include "llama/accelerator.hpp"
+#include "llama/dequantise.hpp"
 #include "llama/interleaved_weights.hpp"
 #include "llama/mapped_tensors.hpp"
 
@@ -66,17 +67,17 @@ std::size_t free_memory() {
 
 gemm::Source DenseWeight::source() const {
     const auto type = tensor->type;
-    const auto* traits = ggml_get_type_traits(type);
+    const ToFloats to_floats = to_floats_of(type);
     const std::size_t row_size = ggml_row_size(type, k);
-    return [blocks = blocks, type, traits, row_size](int row, int rows, int column, int columns,
-                                                     float* out, int stride) {
+    return [blocks = blocks, type, to_floats, row_size](int row, int rows, int column, int columns,
+                                                        float* out, int stride) {
         const std::byte* at =
             blocks + static_cast<std::size_t>(row) * row_size + ggml_row_size(type, column);
         for (int i = 0; i < rows; ++i, at += row_size, out += stride) {
             if (type == GGML_TYPE_F32) {
                 std::memcpy(out, at, static_cast<std::size_t>(columns) * sizeof(float));
             } else {
-                traits->to_float(at, out, columns);
+                to_floats(at, out, columns);
             }
         }
     };
