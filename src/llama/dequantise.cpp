@@ -66,6 +66,52 @@ JIKJI_AVX512 void q6_k(const void* blocks, float* out, std::int64_t count) {
     }
 }
 
+/// GGUF's Q4_K: 256 values of 4 bits in 8 groups; a group has a scale and an offset of 6 bits each.
+struct BlockQ4K {
+    std::uint16_t scale;   // float16, of the scales
+    std::uint16_t offset;  // float16, of the offsets
+    std::uint8_t packed[12];
+    std::uint8_t values[4][32];  // of groups 2i (low 4 bits) and 2i + 1 (high 4 bits)
+
+    int scale_of(int group) const {
+        return group < 4 ? packed[group] & 63
+                         : (packed[group + 4] & 15) | (packed[group - 4] >> 6 << 4);
+    }
+    int offset_of(int group) const {
+        return group < 4 ? packed[group + 4] & 63
+                         : packed[group + 4] >> 4 | (packed[group] >> 6 << 4);
+    }
+};
+static_assert(sizeof(BlockQ4K) == 144);
+
+JIKJI_AVX512 inline void write_group(__m256i values, float scale, float offset, float* out) {
+    const __m512 factor = _mm512_set1_ps(scale);
+    const __m512 less = _mm512_set1_ps(offset);
+    const __m512i first = _mm512_cvtepu8_epi32(_mm256_castsi256_si128(values));
+    const __m512i second = _mm512_cvtepu8_epi32(_mm256_extracti128_si256(values, 1));
+    _mm512_storeu_ps(out, _mm512_fmsub_ps(_mm512_cvtepi32_ps(first), factor, less));
+    _mm512_storeu_ps(out + 16, _mm512_fmsub_ps(_mm512_cvtepi32_ps(second), factor, less));
+}
+
+JIKJI_AVX512 void q4_k(const void* blocks, float* out, std::int64_t count) {
+    const auto* block = static_cast<const BlockQ4K*>(blocks);
+    const __m256i four_bits = _mm256_set1_epi8(0x0f);
+    for (std::int64_t i = 0; i < count; i += 256, ++block) {
+        const float scale = _cvtsh_ss(block->scale);
+        const float offset = _cvtsh_ss(block->offset);
+        for (int pair = 0; pair < 4; ++pair, out += 64) {
+            const __m256i both = load(block->values[pair]);
+            const int g = 2 * pair;
+            write_group(_mm256_and_si256(both, four_bits),
+                        scale * static_cast<float>(block->scale_of(g)),
+                        offset * static_cast<float>(block->offset_of(g)), out);
+            write_group(_mm256_and_si256(_mm256_srli_epi16(both, 4), four_bits),
+                        scale * static_cast<float>(block->scale_of(g + 1)),
+                        offset * static_cast<float>(block->offset_of(g + 1)), out + 32);
+        }
+    }
+}
+
 JIKJI_AVX512 void f16(const void* values, float* out, std::int64_t count) {
     const auto* at = static_cast<const std::uint16_t*>(values);
     std::int64_t i = 0;
@@ -87,6 +133,7 @@ bool has_avx512() {
 
 ToFloats to_floats_of(int type) {
 #ifdef JIKJI_X86
+    if (type == GGML_TYPE_Q4_K && has_avx512()) return q4_k;
     if (type == GGML_TYPE_Q6_K && has_avx512()) return q6_k;
     if (type == GGML_TYPE_F16 && has_avx512()) return f16;
 #endif

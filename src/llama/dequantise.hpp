@@ -1,7 +1,7 @@
 #pragma once
-// Blocks of a GGUF to floats: ggml's own conversions, but for the two that are slow there and that
-// large models have much of, Q6_K and F16 (1.5 and 0.9 values a nanosecond and core; ours 10 and
-// more). Same values, bit for bit.
+// Blocks of a GGUF to floats: ggml's own conversions, but for those that large models wait for,
+// Q4_K, Q6_K and F16 (9, 1.5 and 0.9 values a nanosecond and core in ggml). Same values, but that
+// Q4_K is rounded once where ggml rounds twice.
 #include <cstdint>
 
 namespace jikji::llama {
