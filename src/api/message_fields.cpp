@@ -137,7 +137,7 @@ public:
     const std::string& name_of(const std::string& id, const std::string& path) const {
         const auto found = names_.find(id);
         if (found != names_.end()) return found->second;
-        const std::string shown = id.substr(0, kShownBytes);
+        const std::string shown = http::beginning(id, kShownBytes);
         throw Error(ErrorCode::kInvalidArgument,
                     fmt::format("{} is '{}', which no assistant message before it has called; "
                                 "send that message too, with its tool_calls",

@@ -94,7 +94,7 @@ const Tool& named_tool(Fields& choice, const std::vector<Tool>& tools) {
     const auto found = std::ranges::find(tools, name, &Tool::name);
     if (found != tools.end()) return *found;
     const std::vector<std::string> known = names_of(tools);
-    const std::string shown = name.substr(0, kShownBytes);
+    const std::string shown = http::beginning(name, kShownBytes);
     const std::string meant = nearest(shown, known);
     const std::string path = function.path_of("name");
     invalid(path,
@@ -231,7 +231,7 @@ void require_function_type(Fields& fields, bool may_be_absent) {
 void check_name(std::string_view path, std::string_view name) {
     const bool fits = !name.empty() && name.size() <= kNameBytes;
     if (fits && std::ranges::all_of(name, may_stand_in_name)) return;
-    const std::string shown(name.substr(0, kShownBytes));
+    const std::string shown = http::beginning(name, kShownBytes);
     invalid(path,
             fmt::format("{} is '{}'; give 1 to {} letters a-z A-Z, digits, _ or -", path, shown,
                         kNameBytes),

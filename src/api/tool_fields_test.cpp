@@ -70,6 +70,11 @@ const BadCase kBad[] = {
      "letters"},
     {with(R"("tools":[{"type":"function","function":{"name":")" + std::string(65, 'a') + "\"}}]"),
      "tools[0].function.name", "1 to 64"},
+    // 27 characters of 3 bytes: the message shows 26 of them, and no part of the last
+    {with(
+         R"("tools":[{"type":"function","function":{"name":"가나다라마바사아자차카타파가나다라마바)"
+         R"(사아자차카타파하"}}])"),
+     "tools[0].function.name", "카타파'"},
     {with(R"("tools":[{"type":"function","function":{"name":"f","parameters":[]}}])"),
      "tools[0].function.parameters", "an object"},
     {with(R"("tools":[{"type":"function","function":{"name":"f","description":5}}])"),

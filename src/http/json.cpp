@@ -15,14 +15,6 @@ constexpr std::size_t kShownBytes = 60;
 
 constexpr std::size_t kNameBytes = 100;
 
-/// At most `bytes`, not cut inside a character.
-std::string beginning(std::string_view text, std::size_t bytes) {
-    std::size_t end = std::min(text.size(), bytes);
-    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
-        --end;
-    return std::string(text.substr(0, end));
-}
-
 /// The beginning of the value as JSON.
 std::string shown(const json::value& value) {
     if (value.is_array()) return fmt::format("a list of {}", value.get_array().size());
@@ -105,6 +97,13 @@ void check_size(const json::value& value, std::string_view path, std::size_t siz
 }
 
 }  // namespace
+
+std::string beginning(std::string_view text, std::size_t bytes) {
+    std::size_t end = std::min(text.size(), bytes);
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+        --end;
+    return std::string(text.substr(0, end));
+}
 
 std::string path_at(std::string_view path, std::size_t index) {
     return fmt::format("{}[{}]", path, index);

@@ -77,6 +77,9 @@ private:
     std::set<std::string, std::less<>> read_;
 };
 
+/// At most `bytes` of it, not cut inside a character: for messages that show what was given.
+std::string beginning(std::string_view text, std::size_t bytes);
+
 /// "stop[2]"
 std::string path_at(std::string_view path, std::size_t index);
 

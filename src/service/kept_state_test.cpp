@@ -213,6 +213,22 @@ TEST_CASE("messages: examples, history, system text, variables") {
             "'user'");
 }
 
+TEST_CASE("messages: calls of tools and what came of them stay whole") {
+    const Folder folder;
+    storage::Database database(folder.database());
+    PromptLibrary library(database);
+    library.create({.name = "t", .system_prompt = "S", .user_template = "Q: {user}"});
+    engine::Message call{"assistant", ""};
+    call.tool_calls = {{"call_1", "f", "{}"}};
+    engine::Message result{"tool", "sunny"};
+    result.tool_call_id = "call_1";
+    const auto out = library.messages({"t", {}}, {{"user", "hi"}, call, result});
+    CHECK(shown(out) == "system|S#user|Q: hi#assistant|#tool|sunny#");
+    REQUIRE(out[2].tool_calls.size() == 1);
+    CHECK(out[2].tool_calls[0].name == "f");
+    CHECK(out[3].tool_call_id == "call_1");
+}
+
 TEST_CASE("messages: {system} inside the turn, no {user}, no template at all") {
     const Folder folder;
     storage::Database database(folder.database());

@@ -99,6 +99,13 @@ TEST_CASE("everything that can change the text changes the key") {
         [](Request& r) { r.stop = {"ab"}; },
         [](Request& r) { r.top_logprobs = 0; },
         [](Request& r) { r.ignore_eos = true; },
+        [](Request& r) { r.constraint.grammar = "root ::= \"a\""; },
+        [](Request& r) { r.constraint.grammar = "root ::= \"b\""; },
+        [](Request& r) { r.constraint.lazy = true; },
+        [](Request& r) { r.constraint.trigger_patterns = {"a"}; },
+        [](Request& r) { r.constraint.trigger_tokens = {1}; },
+        [](Request& r) { r.constraint.kept_tokens = {1}; },
+        [](Request& r) { r.constraint.written = std::string("a"); },
     };
     std::set<std::string> keys;
     for (const auto& change : changes) {
