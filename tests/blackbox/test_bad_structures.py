@@ -194,7 +194,7 @@ def test_a_prompt_of_nearly_16_megabytes(server):
 
 def test_a_body_beyond_16_megabytes(server):
     body = json.dumps(chat(messages=[{"role": "user", "content": "a" * 17_000_000}])).encode()
-    reply = server.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: "
+    reply = server.raw(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                        b"application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     assert reply.status == 413 and reply.error["message"]
 
