@@ -80,6 +80,10 @@ struct Constraint {
     std::string written;  // what the prompt says of the answer already; the grammar begins with it
 };
 
+/// Who goes first. A batch request only takes what interactive ones leave, and gives it back as soon
+/// as one comes.
+enum class Lane { kInteractive, kBatch };
+
 /// One prompt, one continuation.
 struct GenerationRequest {
     std::string model;          // a name of Engine::models()
@@ -87,8 +91,10 @@ struct GenerationRequest {
     /// Who asks: the machine is shared fairly between tenants, and what one computed is never
     /// used for another. Requests of our own (evaluation, warm-up) say "local", too.
     std::string tenant = "local";
+    Lane lane = Lane::kInteractive;
     Constraint constraint;
-    /// Off the machine at that moment, whether it has ended or not: Finish::kCancelled.
+    /// Off the machine within a step after that moment; its stream then fails with
+    /// Error(kTimeout).
     std::optional<std::chrono::steady_clock::time_point> deadline;
     Sampling sampling;
     int max_tokens = -1;            // -1 = up to the end of the context
