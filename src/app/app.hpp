@@ -18,7 +18,8 @@ struct AppOptions {
     std::string embedding_model;   // likewise
     int threads = 0;               // 0 = physical cores
     int context = 4096;            // tokens of one chat sequence
-    int parallel = 8;              // chat sequences in one batch
+    int parallel = 16;             // chat sequences in one batch
+    int gap_ms = 100;              // between two tokens while others' prompts are read
     int gpu_layers = -1;           // -1 = as many as fit
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model
     std::vector<std::string> api_keys;        // empty = no key is asked for (loopback only)

@@ -23,6 +23,7 @@ enum class ErrorCode {
     kStopping,    // the server is being stopped
     kDiskFull,
     kCancelled,
+    kTimeout,   // the time that the caller gave is over
     kInternal,  // our bug or our disk: details go to the log, never to the client
 };
 

@@ -232,7 +232,10 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     number_flag(serve, "--context", serve_.context, CLI::Range(64, 1'048'576),
                 t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"));
     number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 256),
-                t("chats at once (8)", "동시에 처리할 대화 수(8)"));
+                t("chats at once (16)", "동시에 처리할 대화 수(16)"));
+    number_flag(serve, "--gap-ms", serve_.gap_ms, CLI::Range(1, 60'000),
+                t("pause between two tokens while others' prompts are read (100)",
+                  "다른 프롬프트를 읽는 동안 토큰 사이의 간격, 밀리초(100)"));
     gpu_flag(serve);
     number_flag(serve, "--embedding-cache", serve_.embedding_cache, CLI::Range(0, 65'536),
                 t("MiB of vectors kept per model; 0 = none (32)",

@@ -21,6 +21,7 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.threads = options.threads;
     out.context = options.context;
     out.parallel = options.parallel;
+    out.gap_ms = options.gap_ms;
     out.gpu_layers = options.gpu_layers;
     out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
     out.api_keys = options.api_keys;

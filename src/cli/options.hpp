@@ -39,7 +39,8 @@ struct ServeOptions {
     std::string embedding_model;
     int threads = 0;
     int context = 4096;
-    int parallel = 8;
+    int parallel = 16;
+    int gap_ms = 100;
     int gpu_layers = -1;
     int embedding_cache = 32;
     std::vector<std::string> api_keys;

@@ -28,7 +28,9 @@ using LoadedPtr = std::shared_ptr<LoadedModel>;
 
 class Engine::Impl {
 public:
-    explicit Impl(EngineOptions options) : options_(options) {
+    explicit Impl(EngineOptions options)
+        : options_(options),
+          room_(static_cast<int>(options.queue), static_cast<int>(options.queue_of_one_tenant)) {
         llama::capture_log();
         thread_ = std::thread([this] { run(); });
     }
@@ -106,24 +108,19 @@ public:
         if (deadline_ != kNever) std::rethrow_exception(stopping_error());
         const LoadedPtr loaded = require(request.model);
         check(request, *loaded);
+        struct Handed {  // a task has to be copyable
+            GenerationRequest request;
+            WaitingRoom::Place place;
+        };
+        auto handed = std::make_shared<Handed>();
+        handed->place = room_.take(request.tenant);
+        handed->request = std::move(request);
         auto writer = std::make_shared<StreamWriter>();
         Stream stream(writer);
-        if (queued_.fetch_add(1) >= static_cast<int>(options_.queue)) {
-            queued_.fetch_sub(1);
-            throw Error(
-                ErrorCode::kOverloaded,
-                fmt::format("{} requests are waiting, which is the limit; try again soon",
-                            options_.queue),
-                {},
-                fmt::format(
-                    "대기 중인 요청이 한도({}개)에 이르렀습니다. 잠시 뒤에 다시 시도하세요.",
-                    options_.queue));
-        }
-        auto shared = std::make_shared<GenerationRequest>(std::move(request));
-        post([this, loaded, shared, writer] {
-            queued_.fetch_sub(1);
+        post([loaded, handed, writer] {
             try {
-                loaded->generator->add(std::move(*shared), writer);
+                loaded->generator->add(std::move(handed->request), writer,
+                                       std::move(handed->place));
             } catch (...) {
                 writer->fail(std::current_exception());
             }
@@ -151,8 +148,10 @@ public:
     }
 
     EngineStats stats() const {
-        return {waiting_.load() + queued_.load(), running_.load(), step_ms_.load(),
-                embedded_.load(), embedded_cached_.load()};
+        const std::lock_guard lock(stats_mutex_);
+        EngineStats out = stats_;
+        out.waiting += room_.waiting();
+        return out;
     }
 
 private:
@@ -212,7 +211,8 @@ private:
         while (wait_for_work()) {
             run_tasks();
             end_if_draining();
-            for (const LoadedPtr& loaded : resident_) step(*loaded);
+            const int gaps = busy_generators();
+            for (const LoadedPtr& loaded : resident_) step(*loaded, gaps);
             publish();
             release_leaving();
         }
@@ -244,11 +244,18 @@ private:
         for (auto& task : tasks) task();
     }
 
-    void step(LoadedModel& loaded) {
+    int busy_generators() const {
+        return static_cast<int>(
+            std::count_if(resident_.begin(), resident_.end(), [](const LoadedPtr& loaded) {
+                return loaded->generator && !loaded->generator->idle();
+            }));
+    }
+
+    void step(LoadedModel& loaded, int gaps) {
         if (loaded.generator && !loaded.generator->idle()) {
             const auto start = std::chrono::steady_clock::now();
             try {
-                loaded.generator->step();
+                loaded.generator->step(gaps);
             } catch (const std::exception& cause) {
                 log_error("", fmt::format("a step failed: {}", cause.what()));
                 loaded.generator->fail_running(std::current_exception());
@@ -269,23 +276,26 @@ private:
     }
 
     void publish() {
-        int waiting = 0;
-        int running = 0;
-        std::uint64_t embedded = 0;
-        std::uint64_t embedded_cached = 0;
+        EngineStats now;
         for (const LoadedPtr& loaded : resident_) {
             if (loaded->embedder) {
-                embedded += loaded->embedder->computed();
-                embedded_cached += loaded->embedder->cached();
+                now.embedded += loaded->embedder->computed();
+                now.embedded_cached += loaded->embedder->cached();
             }
             if (!loaded->generator) continue;
-            waiting += loaded->generator->waiting();
-            running += loaded->generator->running();
+            const Generator::Counters& counters = loaded->generator->counters();
+            now.swapped_out += loaded->generator->swapped_out();
+            now.running += loaded->generator->running();
+            now.swaps += counters.swapped;
+            now.step_tokens += counters.step_tokens;
+            now.queue_wait_seconds = std::max(now.queue_wait_seconds, counters.wait_seconds);
+            now.busy_seconds += loaded->generator->seconds_left();
         }
-        waiting_ = waiting;
-        running_ = running;
-        embedded_ = embedded;
-        embedded_cached_ = embedded_cached;
+        now.waiting = now.swapped_out;
+        now.step_ms = step_ms_;
+        room_.predict(std::chrono::milliseconds(static_cast<std::int64_t>(now.busy_seconds * 1e3)));
+        const std::lock_guard lock(stats_mutex_);
+        stats_ = now;
     }
 
     void release_leaving() {
@@ -297,6 +307,7 @@ private:
     }
 
     EngineOptions options_;
+    WaitingRoom room_;  // outlives the sequences that have places in it
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<std::string, Entry> entries_;
@@ -306,12 +317,9 @@ private:
     std::atomic<std::chrono::steady_clock::rep> deadline_{kNever};  // of draining
     std::vector<LoadedPtr> resident_;                               // compute thread
     std::vector<LoadedPtr> leaving_;                                // compute thread
-    std::atomic<int> queued_{0};
-    std::atomic<int> waiting_{0};
-    std::atomic<int> running_{0};
-    std::atomic<std::uint64_t> embedded_{0};
-    std::atomic<std::uint64_t> embedded_cached_{0};
-    std::atomic<double> step_ms_{0};
+    double step_ms_ = 0;                                            // compute thread
+    mutable std::mutex stats_mutex_;
+    EngineStats stats_;
     std::thread thread_;
 };
 

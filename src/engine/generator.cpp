@@ -1,6 +1,7 @@
 #include "engine/generator.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -9,9 +10,14 @@
 namespace jikji::engine {
 namespace {
 
-// Prompt tokens of one step: one pass through the weights. More would only make those wait that
-// are already being answered.
-constexpr int kPromptTokensPerStep = 512;
+constexpr double kAnswerMemory = 0.05;  // what one answer says about the length of the next
+
+std::exception_ptr timeout_error() {
+    return std::make_exception_ptr(
+        Error(ErrorCode::kTimeout,
+              "the time that the request gave itself is over; give more, or fewer max_tokens", {},
+              "요청에 정한 시간이 지났습니다. 시간을 늘리거나 max_tokens를 줄이세요."));
+}
 
 }  // namespace
 
@@ -20,16 +26,18 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
       options_(options),
       context_(model_, {.cells = options.cells,
                         .sequences = options.parallel,
-                        .batch = std::max(kPromptTokensPerStep, options.parallel),
-                        .microbatch = kPromptTokensPerStep,
+                        .batch = std::max(kStepTokens, options.parallel),
+                        .microbatch = kStepTokens,
                         .threads = options.threads}),
+      costs_(static_cast<double>(model_->weight_bytes()),
+             static_cast<double>(model_->parameters())),
       prefixes_(context_, options.kept_bytes) {
-    for (int id = options_.parallel - 1; id >= 0; --id) free_ids_.push_back(id);
+    for (int id = 0; id < options_.parallel; ++id) free_ids_.insert(id);
 }
 
 Generator::~Generator() {
     for (auto& sequence : running_) end(*sequence, Finish::kCancelled);
-    for (auto& sequence : waiting_) end(*sequence, Finish::kCancelled);
+    for (auto& [ticket, sequence] : waiting_) end(*sequence, Finish::kCancelled);
 }
 
 void Generator::fail_running(const std::exception_ptr& cause) {
@@ -42,75 +50,62 @@ void Generator::fail_running(const std::exception_ptr& cause) {
 
 void Generator::fail_all(const std::exception_ptr& cause) {
     fail_running(cause);
-    for (auto& sequence : waiting_) sequence->writer->fail(cause);
+    for (auto& [ticket, sequence] : waiting_) {
+        sequence->writer->fail(cause);
+        queue_.erase(ticket);
+        release(*sequence);
+    }
     waiting_.clear();
 }
 
-void Generator::add(GenerationRequest request, std::shared_ptr<StreamWriter> writer) {
+void Generator::add(GenerationRequest request, std::shared_ptr<StreamWriter> writer,
+                    WaitingRoom::Place place) {
     const int room = options_.context - static_cast<int>(request.prompt.size());
-    if (request.max_tokens < 0 || request.max_tokens > room) request.max_tokens = room;
-    waiting_.push_back(std::make_unique<Sequence>(std::move(request), std::move(writer), *model_));
+    const bool length_given = request.max_tokens >= 0;
+    if (!length_given || request.max_tokens > room) request.max_tokens = room;
+    auto sequence = std::make_unique<Sequence>(std::move(request), std::move(writer), *model_);
+    sequence->place = std::move(place);
+    sequence->length_given = length_given;
+    sequence->ticket = next_ticket_++;
+    shares_.enter(sequence->request.tenant);
+    enqueue(std::move(sequence), /*again=*/false);
 }
 
-void Generator::step() {
+void Generator::step(int gaps) {
     drop_cancelled();
     admit();
     make_room();
-    plan();
+    plan(gaps);
     if (batch_.empty()) return;
+    const auto start = std::chrono::steady_clock::now();
     compute();
     read_outputs();
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    costs_.observe(work_, time.count());
     release_ended();
+}
+
+bool Generator::ended_from_outside(Sequence& sequence) {
+    if (sequence.ended) return true;
+    const auto& deadline = sequence.request.deadline;
+    if (!sequence.writer->wanted()) {
+        end(sequence, Finish::kCancelled);
+    } else if (deadline && std::chrono::steady_clock::now() >= *deadline) {
+        sequence.writer->fail(timeout_error());
+        sequence.ended = true;
+    }
+    return sequence.ended;
 }
 
 void Generator::drop_cancelled() {
-    for (auto& sequence : running_) {
-        if (!sequence->writer->wanted()) end(*sequence, Finish::kCancelled);
-    }
+    for (auto& sequence : running_) ended_from_outside(*sequence);
     release_ended();
-    std::erase_if(waiting_, [&](const SequencePtr& sequence) {
-        if (sequence->writer->wanted()) return false;
-        end(*sequence, Finish::kCancelled);
+    std::erase_if(waiting_, [&](const auto& entry) {
+        if (!ended_from_outside(*entry.second)) return false;
+        queue_.erase(entry.first);
+        release(*entry.second);
         return true;
     });
-}
-
-void Generator::plan() {
-    batch_.clear();
-    outputs_.clear();
-    const auto put = [&](Sequence& s, int count) {
-        for (int i = 0; i < count; ++i) {
-            const int at = s.computed + i;
-            const bool last = at + 1 == static_cast<int>(s.tokens.size());
-            if (last) outputs_.emplace_back(&s, static_cast<int>(batch_.size()));
-            batch_.push_back({s.tokens[static_cast<std::size_t>(at)], at, s.id, last});
-        }
-        s.planned = count;
-    };
-    for (auto& s : running_) {
-        s->planned = 0;
-        if (s->prompt_done()) put(*s, 1);
-    }
-    int budget = kPromptTokensPerStep - static_cast<int>(batch_.size());
-    for (auto& s : running_) {
-        if (s->planned > 0) continue;
-        const int count = std::min(budget, static_cast<int>(s->tokens.size()) - s->computed);
-        if (count <= 0) continue;
-        put(*s, count);
-        budget -= count;
-    }
-}
-
-void Generator::compute() {
-    if (context_.decode(batch_) == llama::Decoded::kDone) {
-        for (auto& s : running_) s->computed += s->planned;
-        return;
-    }
-    // Our count of cells says that this cannot happen; if it does, the youngest makes room.
-    log_warn("the KV cells were full before we expected it");
-    outputs_.clear();
-    if (running_.size() > 1) return step_back(running_.size() - 1);
-    throw Error(ErrorCode::kInternal, "one sequence alone does not fit into the KV cells");
 }
 
 void Generator::read_outputs() {
@@ -176,14 +171,25 @@ void Generator::end(Sequence& sequence, Finish reason) {
     sequence.writer->finish(reason, usage);
 }
 
+// What the sequence holds beside cells and an id.
+void Generator::release(Sequence& sequence) {
+    saved_bytes_ -= sequence.saved.size();
+    sequence.saved.clear();
+    shares_.promise(sequence.request.tenant, -sequence.promised);
+    shares_.leave(sequence.request.tenant);
+}
+
 void Generator::release_ended() {
-    std::erase_if(running_, [&](const SequencePtr& sequence) {
-        if (!sequence->ended) return false;
+    for (auto& sequence : running_) {
+        if (!sequence->ended) continue;
         prefixes_.keep(*sequence);
-        context_.forget(sequence->id);
-        free_ids_.push_back(sequence->id);
-        return true;
-    });
+        leave_cells(*sequence);
+        release(*sequence);
+        if (sequence->writer->wanted()) {
+            answer_typical_ += kAnswerMemory * (sequence->made - answer_typical_);
+        }
+    }
+    std::erase_if(running_, [](const SequencePtr& sequence) { return sequence->ended; });
 }
 
 }  // namespace jikji::engine

@@ -1,30 +1,44 @@
 #pragma once
 // The chat lane of one model: sequences that run in one batch. Every step computes the next token
-// of each running sequence and, in what room is left, the prompts of those that wait.
+// of each running sequence and as many tokens of prompts as fit into the gap that streams tolerate
+// (step_plan.hpp, cost_model.hpp).
 //
-// Room: KV cells are shared. A sequence is let in if its prompt and a first stretch of its answer
-// fit; if cells run out later, the youngest steps back into the queue and is computed again from
-// its tokens, so no request can make another one fail.
+// Order: fair between tenants, short before long (fair_queue.hpp). A tenant that has nothing
+// running gets a place at once if another has two; an interactive request gets that of a batch one.
+// Room: KV cells are shared. A sequence is let in if its prompt and its answer fit, as far as the
+// answer's length is known; if cells run out later, whoever is entitled least is swapped to memory
+// and comes back as it was, so no request can make another one fail.
 // Prefixes: a sequence starts from what a running or an ended one has computed of the same
 // beginning; one whose beginning is being computed right now waits for it.
 // Threads: the compute thread only.
 #include <cstdint>
-#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "engine/cost_model.hpp"
+#include "engine/fair_queue.hpp"
 #include "engine/prefix_reuse.hpp"
 #include "engine/stream.hpp"
+#include "engine/waiting_room.hpp"
 #include "llama/context.hpp"
 
 namespace jikji::engine {
 
+/// Tokens of one step: one pass through the weights. More would only make those wait that are
+/// already being answered.
+inline constexpr int kStepTokens = 512;
+
 struct GeneratorOptions {
     int context = 4096;  // tokens of one sequence
     int cells = 8192;    // KV cells in all
-    int parallel = 8;    // sequences in one batch
+    int parallel = 16;   // sequences in one batch
     int threads = 0;
+    double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts come
+    std::size_t swap_bytes = 512u << 20;  // of sequences that wait; beyond, they are computed again
     std::size_t kept_bytes = 256u << 20;  // of ended sequences, for those that begin alike
 };
 
@@ -33,13 +47,27 @@ public:
     Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options);
     ~Generator();  // ends what runs as cancelled
 
-    void add(GenerationRequest request, std::shared_ptr<StreamWriter> writer);
+    /// `place`: given back when it starts, or ends without having started.
+    void add(GenerationRequest request, std::shared_ptr<StreamWriter> writer,
+             WaitingRoom::Place place = {});
     bool idle() const { return waiting_.empty() && running_.empty(); }
     int running() const { return static_cast<int>(running_.size()); }
     int waiting() const { return static_cast<int>(waiting_.size()); }
+    int swapped_out() const;  // of these
 
-    /// One step: admit, compute, sample, push. Errors of one sequence end that sequence.
-    void step();
+    /// One step: admit, compute, sample, push. Errors of one sequence end that sequence. `gaps`:
+    /// how many lanes take turns, and so share the gap between two tokens.
+    void step(int gaps = 1);
+
+    /// Time of the machine that all that is here will probably take.
+    double seconds_left() const;
+
+    struct Counters {
+        std::int64_t swapped = 0;  // sequences that made room, so far
+        int step_tokens = 0;       // of the last step
+        double wait_seconds = 0;   // in the queue, of those that started lately (moving average)
+    };
+    const Counters& counters() const { return counters_; }
 
     /// After step() threw: the sequences of that batch end with `cause`, those that wait go on.
     void fail_running(const std::exception_ptr& cause);
@@ -49,25 +77,58 @@ public:
 private:
     using SequencePtr = std::unique_ptr<Sequence>;
 
+    // generator.cpp: the end of sequences, and what they made
     void drop_cancelled();
+    bool ended_from_outside(Sequence& sequence);
+    void release(Sequence& sequence);
+
+    // admission.cpp: who runs
     void admit();
+    bool admit_next();
+    FairQueue::Verdict judge(Sequence& next, bool& blocked);
+    bool fits(const Sequence& next) const;
+    void start(SequencePtr next);
+    bool restore(Sequence& sequence);
     void make_room();
-    void step_back(std::size_t index);
-    void plan();
+    bool make_room_for(const Sequence& next);
+    Sequence* least_entitled(const Sequence* rival) const;
+    void swap_out(Sequence& sequence);
+    void leave_cells(Sequence& sequence);
+    int running_of(const std::string& tenant) const;
+    void enqueue(SequencePtr sequence, bool again);
+    int answer_expected(const Sequence& sequence) const;
+    double cost_expected(const Sequence& sequence) const;
+    int reserve(const Sequence& sequence) const;
+    int cells_used() const;
+    int cells_reserved() const;
+
+    // planning.cpp: what the next step computes
+    void plan(int gaps);
+    void put(Sequence& sequence, int count);
+    void share_with_prompts(int gaps);
     void compute();
+    bool nobody_wants() const;
+    void charge();
     void read_outputs();
     void advance(Sequence& sequence, int output);
     void emit(Sequence& sequence, Token token, std::span<const float> logits);
     void end(Sequence& sequence, Finish reason);
     void release_ended();
-    int cells_used() const;
 
     std::shared_ptr<const llama::Model> model_;
     GeneratorOptions options_;
     llama::Context context_;
-    std::deque<SequencePtr> waiting_;
+    std::map<Ticket, SequencePtr> waiting_;
     std::vector<SequencePtr> running_;  // oldest first
-    std::vector<int> free_ids_;
+    std::set<int> free_ids_;
+    Shares shares_;
+    FairQueue queue_{shares_};  // of waiting_
+    Ticket next_ticket_ = 1;
+    CostModel costs_;
+    StepWork work_;                // of the next step
+    double answer_typical_ = 128;  // tokens of those that ended lately (moving average)
+    std::size_t saved_bytes_ = 0;  // of those that are swapped out
+    Counters counters_;
     PrefixReuse prefixes_;
     std::vector<llama::BatchToken> batch_;
     std::vector<std::pair<Sequence*, int>> outputs_;  // whose logits stand at which batch index

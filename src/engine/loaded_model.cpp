@@ -22,7 +22,7 @@ std::string fingerprint_of(const std::filesystem::path& file) {
 }
 
 // What a chat takes on average; cells are memory even when idle (23 KB each on SmolLM2).
-constexpr int kCellsPerSequence = 256;
+constexpr int kCellsPerSequence = 128;
 
 }  // namespace
 
@@ -46,6 +46,7 @@ std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptio
     if (options.cells == 0) lane.cells = loaded->context + options.parallel * kCellsPerSequence;
     lane.parallel = options.parallel;
     lane.threads = options.threads;
+    lane.gap_seconds = options.gap_seconds;
     loaded->generator = std::make_unique<Generator>(loaded->model, lane);
     return loaded;
 }

@@ -28,18 +28,27 @@ bool PrefixReuse::ready(Sequence& next, const Running& running) {
     return coming < known + kWorthSharing;
 }
 
+PrefixReuse::Source PrefixReuse::best_source(const Sequence& next, const Running& running) {
+    const int most = static_cast<int>(next.tokens.size()) - 1;
+    Source best{nullptr, kWorthSharing - 1};
+    for (const auto& other : running) {
+        if (!same_tenant(*other, next)) continue;
+        const int shared =
+            std::min({common_prefix(other->tokens, next.tokens), other->computed, most});
+        if (shared > best.common) best = {other.get(), shared};
+    }
+    return best;
+}
+
+int PrefixReuse::shareable(const Sequence& next, const Running& running) const {
+    if (!next.saved.empty()) return 0;  // its own cells come back
+    const Source source = best_source(next, running);
+    return source.sequence != nullptr ? source.common : 0;
+}
+
 void PrefixReuse::start(Sequence& sequence, const Running& running) {
     const int most = static_cast<int>(sequence.tokens.size()) - 1;
-    const Sequence* source = nullptr;
-    int common = kWorthSharing - 1;
-    for (const auto& other : running) {
-        if (!same_tenant(*other, sequence)) continue;
-        const int shared =
-            std::min({common_prefix(other->tokens, sequence.tokens), other->computed, most});
-        if (shared <= common) continue;
-        source = other.get();
-        common = shared;
-    }
+    const auto [source, common] = best_source(sequence, running);
     const PrefixStore::Found kept = kept_.find(sequence.tokens);
     const int kept_common = std::min(kept.common, most);
     if (kept_common > common && context_.restore(sequence.id, kept.entry->state)) {
@@ -48,6 +57,8 @@ void PrefixReuse::start(Sequence& sequence, const Running& running) {
     } else if (source != nullptr) {
         context_.share(source->id, sequence.id, common);
         sequence.computed = common;
+        sequence.source = source;
+        sequence.shared = common;
     }
     if (!sequence.started) sequence.reused = sequence.computed;
     sequence.started = true;

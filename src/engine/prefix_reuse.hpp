@@ -24,6 +24,9 @@ public:
     /// read from the disk; ask again at the next step.
     bool ready(Sequence& next, const Running& running);
 
+    /// Tokens at the beginning of `next` whose cells it would share with a running sequence.
+    int shareable(const Sequence& next, const Running& running) const;
+
     /// Gives an empty sequence with an id what is known of its beginning: `computed` tokens then
     /// stand in its cells. The last token is always left: its logits are wanted. The first time it
     /// also says in `reused` how much that was.
@@ -34,6 +37,12 @@ public:
     void keep(const Sequence& sequence);
 
 private:
+    struct Source {
+        const Sequence* sequence = nullptr;
+        int common = 0;  // tokens
+    };
+    static Source best_source(const Sequence& next, const Running& running);
+
     llama::Context& context_;
     PrefixStore kept_;
 };

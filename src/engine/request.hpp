@@ -80,8 +80,8 @@ struct Constraint {
     std::string written;  // what the prompt says of the answer already; the grammar begins with it
 };
 
-/// Who goes first. A batch request only takes what interactive ones leave, and gives it back as soon
-/// as one comes.
+/// Who goes first. A batch request only takes what interactive ones leave, and gives it back as
+/// soon as one comes.
 enum class Lane { kInteractive, kBatch };
 
 /// One prompt, one continuation.
@@ -156,6 +156,11 @@ struct EngineStats {
     double step_ms = 0;                 // last decode step
     std::uint64_t embedded = 0;         // texts that became vectors in the loaded models
     std::uint64_t embedded_cached = 0;  // texts whose vectors were there, or asked for twice
+    int swapped_out = 0;                // of those that wait: they ran, and gave way
+    std::int64_t swaps = 0;             // so far
+    int step_tokens = 0;                // of the last step
+    double queue_wait_seconds = 0;      // of those that started lately
+    double busy_seconds = 0;            // what is here will probably take so long
 };
 
 }  // namespace jikji::engine

@@ -1,10 +1,14 @@
 #pragma once
 // One prompt and its continuation on their way through the generator. Private to it.
+#include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "engine/fair_queue.hpp"
 #include "engine/stream.hpp"
 #include "engine/text_filter.hpp"
+#include "engine/waiting_room.hpp"
 #include "llama/sampler.hpp"
 
 namespace jikji::engine {
@@ -41,6 +45,18 @@ struct Sequence {
     int made = 0;
     bool started = false;  // it has run before, if only to step back
     bool ended = false;
+
+    // Its place in the queue, and what it stands for there; see admission.cpp.
+    Ticket ticket = 0;
+    WaitingRoom::Place place;          // until it starts
+    double rank = 0;                   // among its tenant's; the lowest first
+    double promised = 0;               // tokens that it will probably still take
+    bool length_given = true;          // max_tokens came from outside
+    std::string saved;                 // its cells while it is swapped out
+    int saved_tokens = 0;              // that stand in them
+    const Sequence* source = nullptr;  // whose cells it shares:
+    int shared = 0;                    // so many, from position 0
+    std::chrono::steady_clock::time_point came = std::chrono::steady_clock::now();
 };
 
 }  // namespace jikji::engine

@@ -42,7 +42,7 @@ ErrorCode code_of(std::string_view code, int status) {
         ErrorCode::kModelNotFound,   ErrorCode::kContextLength, ErrorCode::kUnsupported,
         ErrorCode::kConflict,        ErrorCode::kTooLarge,      ErrorCode::kRejected,
         ErrorCode::kOverloaded,      ErrorCode::kLoading,       ErrorCode::kDiskFull,
-        ErrorCode::kStopping,        ErrorCode::kCancelled,
+        ErrorCode::kStopping,        ErrorCode::kCancelled,     ErrorCode::kTimeout,
     };
     for (const ErrorCode ours : kAll) {
         if (code == face_of(ours).code) return ours;

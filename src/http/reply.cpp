@@ -9,6 +9,8 @@
 
 namespace jikji::http {
 
+using namespace std::chrono_literals;
+
 Reply json_reply(const boost::json::value& value, int status) {
     Reply reply;
     reply.status = status;
@@ -53,6 +55,7 @@ Face face_of(ErrorCode code) {
         case ErrorCode::kStopping: return {503, "server_error", "server_stopping"};
         case ErrorCode::kDiskFull: return {507, "server_error", "storage_full"};
         case ErrorCode::kCancelled: return {499, "cancelled_error", "cancelled"};
+        case ErrorCode::kTimeout: return {408, "timeout_error", "timeout"};
         case ErrorCode::kInternal: break;
     }
     return {500, "server_error", "internal"};
@@ -62,7 +65,7 @@ ErrorParts error_parts(const std::exception& cause, std::string_view request_id,
                        Language language) {
     const auto* known = dynamic_cast<const Error*>(&cause);
     const Face face = face_of(known ? known->code() : ErrorCode::kInternal);
-    ErrorParts parts{face.status, cause.what(), face.type, face.code, {}};
+    ErrorParts parts{face.status, cause.what(), face.type, face.code, {}, {}};
     if (face.status == 500) {
         log_error(request_id, cause.what());
         parts.message =
@@ -72,6 +75,7 @@ ErrorParts error_parts(const std::exception& cause, std::string_view request_id,
         return parts;
     }
     if (known) {
+        parts.retry_after = known->retry_after();
         parts.param = known->field();
         if (language == Language::kKorean) parts.message = known->korean();
     }
@@ -85,16 +89,21 @@ std::string error_json(const ErrorParts& parts) {
     return boost::json::serialize(boost::json::object{{"error", std::move(error)}});
 }
 
+// Whole seconds for everybody (RFC 9110), and milliseconds for OpenAI's clients, which prefer them.
+void add_retry_after(Reply& reply, std::chrono::milliseconds wait) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
+    reply.headers.emplace_back("retry-after", std::to_string(seconds.count()));
+    reply.headers.emplace_back("retry-after-ms", std::to_string(wait.count()));
+}
+
 Reply error_reply(const ErrorParts& parts) {
     Reply reply;
     reply.status = parts.status;
     reply.body = error_json(parts);
-    if (parts.status == 429) {
-        reply.headers.emplace_back("retry-after", "1");
-        reply.headers.emplace_back("retry-after-ms", "500");
-    }
-    if (parts.status == 503) reply.headers.emplace_back("retry-after", "2");
-    if (parts.status == 507) reply.headers.emplace_back("x-should-retry", "false");
+    if (parts.status == 429) add_retry_after(reply, parts.retry_after.value_or(500ms));
+    if (parts.status == 503) add_retry_after(reply, parts.retry_after.value_or(2s));
+    if (parts.status == 507 || parts.status == 408)
+        reply.headers.emplace_back("x-should-retry", "false");
     if (parts.status == 401) reply.headers.emplace_back("www-authenticate", "Bearer");
     return reply;
 }

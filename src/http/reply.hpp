@@ -1,6 +1,7 @@
 #pragma once
 // What a handler answers, and the face that errors have to clients (OpenAI's error object).
 #include <boost/json/fwd.hpp>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -43,6 +44,7 @@ struct ErrorParts {
     std::string type;
     std::string code;
     std::string param;
+    std::optional<std::chrono::milliseconds> retry_after;
 };
 
 /// Details of internal errors go to the log under the request id, never into the message.

@@ -33,6 +33,7 @@ const FaceCase kFaces[] = {
     {ErrorCode::kStopping, 503, "server_stopping"},
     {ErrorCode::kDiskFull, 507, "storage_full"},
     {ErrorCode::kCancelled, 499, "cancelled"},
+    {ErrorCode::kTimeout, 408, "timeout"},
 };
 
 bool has_header(const Reply& reply, std::string_view name) {
@@ -76,6 +77,16 @@ TEST_CASE("what to do next is in the headers") {
     CHECK(has_header(reply(ErrorCode::kOverloaded), "retry-after"));
     CHECK(has_header(reply(ErrorCode::kOverloaded), "retry-after-ms"));
     CHECK(has_header(reply(ErrorCode::kLoading), "retry-after"));
+    Error later(ErrorCode::kOverloaded, "x");
+    const Reply waits = error_reply(later.retry_after(std::chrono::milliseconds(2500)), "req_1",
+                                    Language::kEnglish);
+    const auto sent = [&](const char* name, const char* value) {
+        const std::pair<std::string, std::string> wanted(name, value);
+        return std::ranges::find(waits.headers, wanted) != waits.headers.end();
+    };
+    CHECK(sent("retry-after", "3"));
+    CHECK(sent("retry-after-ms", "2500"));
+    CHECK(has_header(reply(ErrorCode::kTimeout), "x-should-retry"));  // or SDKs send it again
     CHECK(has_header(reply(ErrorCode::kDiskFull), "x-should-retry"));
     CHECK(has_header(reply(ErrorCode::kUnauthorized), "www-authenticate"));
     CHECK(!has_header(reply(ErrorCode::kInvalidArgument), "retry-after"));

@@ -85,11 +85,26 @@ int Context::compute(const llama_batch& batch) {
     return llama_decode(context_.get(), batch);
 }
 
-Decoded Context::decode(std::span<const BatchToken> tokens) {
+// A callback of C must not throw, and a question that fails is no reason to stop.
+static bool ask(void* question) noexcept {
+    try {
+        return (*static_cast<const std::function<bool()>*>(question))();
+    } catch (...) {
+        return false;
+    }
+}
+
+Decoded Context::decode(std::span<const BatchToken> tokens, const std::function<bool()>& unwanted) {
     JIKJI_CHECK(!tokens.empty() && tokens.size() <= static_cast<std::size_t>(options_.batch));
     Batch batch(static_cast<int>(tokens.size()));
     for (const BatchToken& token : tokens) batch.add(token);
+    if (unwanted) {
+        llama_set_abort_callback(context_.get(), ask,
+                                 const_cast<std::function<bool()>*>(&unwanted));
+    }
     const int result = compute(batch.get());
+    if (unwanted) llama_set_abort_callback(context_.get(), nullptr, nullptr);
+    if (result == 2) return Decoded::kAborted;
     if (result == 1) return Decoded::kNoRoom;
     if (result != 0) {
         throw Error(ErrorCode::kInternal,

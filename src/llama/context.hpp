@@ -1,6 +1,7 @@
 #pragma once
 // One llama context: the memory of running sequences, and the step that computes them.
 // Threads: one at a time, always the same (the engine's compute thread).
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,7 +32,7 @@ struct BatchToken {
     bool output;  // logits wanted
 };
 
-enum class Decoded { kDone, kNoRoom };
+enum class Decoded { kDone, kNoRoom, kAborted };
 
 class Context {
 public:
@@ -41,8 +42,10 @@ public:
     Context& operator=(const Context&) = delete;
 
     /// Computes the tokens. kNoRoom leaves everything as it was. Throws Error(kInternal) if
-    /// libllama fails otherwise. Up to options.batch tokens.
-    Decoded decode(std::span<const BatchToken> tokens);
+    /// libllama fails otherwise. Up to options.batch tokens. `unwanted` is asked between operations
+    /// (on the CPU); true ends the step with kAborted: some of its tokens may stand in the cells,
+    /// so take out with forget_from() what you do not count on.
+    Decoded decode(std::span<const BatchToken> tokens, const std::function<bool()>& unwanted = {});
 
     /// vocabulary() floats of the token at `index` of the last decode(), which had `output` set.
     /// Valid until the next decode().

@@ -51,6 +51,9 @@ std::vector<std::string> markup_of(const llama_vocab* vocab) {
 
 }  // namespace
 
+std::uint64_t Model::weight_bytes() const { return llama_model_size(model_.get()); }
+std::uint64_t Model::parameters() const { return llama_model_n_params(model_.get()); }
+
 bool Model::ends_generation(Token token) const {
     return llama_vocab_is_eog(llama_model_get_vocab(model_.get()), token);
 }

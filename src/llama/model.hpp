@@ -42,6 +42,8 @@ public:
     int dimensions() const noexcept { return dimensions_; }       // of a hidden state
     bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
     bool wordpiece() const noexcept { return wordpiece_; }        // BERT's tokenizer
+    std::uint64_t weight_bytes() const;                           // as they lie in memory
+    std::uint64_t parameters() const;
     bool ends_generation(Token token) const;
 
     /// `special`: markup in the text becomes control tokens. `whole`: BOS, EOS, CLS, SEP as the
