@@ -3,15 +3,16 @@
 // path shows what it costs.
 //
 //   jikji_prefill_bench MODEL.gguf [--threads N] [--repeats N] [--text FILE] [--only SECTION]
-//   [--length N]
+//                      [--length N] [--rows N]
 //
-// SECTION is prefill, decode or loss. JIKJI_GEMM=off measures ggml's own products.
+// SECTION is prefill, decode (up to N rows) or loss. JIKJI_GEMM=off measures ggml's own products.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <random>
 #include <string>
@@ -32,8 +33,9 @@ struct Options {
     std::string text;
     std::string only;
     int threads = 0;
-    int length = 0;  // of the prefill; 0 = 512 and 2,048
+    int length = 0;  // of the prefill; 0 = 512 to 4,096
     int repeats = 3;
+    int rows_most = 16;  // of decode
 };
 
 double seconds_since(Clock::time_point start) {
@@ -148,6 +150,8 @@ Options parse(int argc, char** argv) {
             options.repeats = std::stoi(argv[++i]);
         } else if (has_value && std::strcmp(argv[i], "--length") == 0) {
             options.length = std::stoi(argv[++i]);
+        } else if (has_value && std::strcmp(argv[i], "--rows") == 0) {
+            options.rows_most = std::stoi(argv[++i]);
         } else if (has_value && std::strcmp(argv[i], "--text") == 0) {
             options.text = argv[++i];
         } else if (has_value && std::strcmp(argv[i], "--only") == 0) {
@@ -176,11 +180,21 @@ int main(int argc, char** argv) try {
         if (options.length > 0) prefill(model, options, options.length);
     }
     if (wanted("decode")) {
-        for (const int rows : {1, 2, 4, 8, 16}) decode(model, options, rows, 128, false);
-        decode(model, options, 1, 1700, false);
-        decode(model, options, 8, 500, false);
-        decode(model, options, 16, 500, false);
-        decode(model, options, 16, 1275, true);
+        struct Step {
+            int rows, length;
+            bool shared;
+        };
+        for (const Step& s : std::initializer_list<Step>{{1, 128, false},
+                                                         {1, 1700, false},
+                                                         {2, 128, false},
+                                                         {4, 128, false},
+                                                         {8, 128, false},
+                                                         {16, 128, false},
+                                                         {8, 500, false},
+                                                         {16, 500, false},
+                                                         {16, 1275, true}}) {
+            if (s.rows <= options.rows_most) decode(model, options, s.rows, s.length, s.shared);
+        }
     }
     if (wanted("loss") && !options.text.empty()) loss(model, options);
 } catch (const std::exception& e) {

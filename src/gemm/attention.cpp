@@ -53,13 +53,6 @@ AttentionRun::AttentionRun(const AttentionTask& task, const AttentionKernels& ke
     panels_ = space.panels.at_least(head * static_cast<std::size_t>(heads_at_once_));
     space.scratch.at_least(scratch_bytes() * static_cast<std::size_t>(threads));
     space.kinds.resize(static_cast<std::size_t>(tiles_) * blocks_);
-    scatters_ = task.mask && task.q.rows <= kScatteredQueriesMax && !(task.max_bias > 0) &&
-                group_ <= kScatteredGroupMax;
-    if (!scatters_) return;
-    const auto queries = static_cast<std::size_t>(task.q.rows);
-    space.seen.resize(std::max(space.seen.size(), queries * task.k.rows));
-    space.seen_count.resize(queries);
-    space.scattered.resize(queries * task.q.heads * (static_cast<std::size_t>(task.v.dim) + 2));
 }
 
 void AttentionRun::look_at_mask(int tile) const {
@@ -67,7 +60,6 @@ void AttentionRun::look_at_mask(int tile) const {
         const int keys = keys_of(block);
         Tile how = keys == kAttentionKeys ? Tile::kOpen : Tile::kMixed;
         if (task_.mask) how = tile_of(mask_of(tile, block), task_.mask_row, rows_of(tile), keys);
-        if (how != Tile::kHidden && scatters_ && few_see_it(tile, block)) how = Tile::kScattered;
         kind(tile, block) = how;
     }
 }
@@ -84,12 +76,6 @@ void AttentionRun::operator()() {
         Scratch s(scratch + static_cast<std::size_t>(mine) * each, task_, kernels_.element_bytes);
 #pragma omp for schedule(static)
         for (int tile = 0; tile < tiles_; ++tile) look_at_mask(tile);
-        if (scatters_) {
-#pragma omp for schedule(static)
-            for (int query = 0; query < task_.q.rows; ++query) list_seen(query);
-#pragma omp for schedule(dynamic, 1)
-            for (int job = 0; job < task_.q.rows * task_.k.heads; ++job) work_scattered(job, s);
-        }
         for (int first = 0; first < task_.k.heads; first += heads_at_once_) {
             const int heads = std::min(heads_at_once_, task_.k.heads - first);
 #pragma omp for schedule(dynamic, 4)
@@ -103,7 +89,7 @@ void AttentionRun::operator()() {
 }
 
 bool attention_supports(int dim, int dim_v) noexcept {
-    const auto good = [](int d) { return d > 0 && d <= 512 && d % 8 == 0; };
+    const auto good = [](int d) { return d > 0 && d <= kAttentionDimMax && d % 8 == 0; };
     return good(dim) && good(dim_v);
 }
 
@@ -133,7 +119,9 @@ void Attention::run(const AttentionTask& task, int threads) {
     JIKJI_CHECK(task.k.rows == task.v.rows && task.k.heads == task.v.heads);
     JIKJI_CHECK(task.k.heads > 0 && task.q.heads % task.k.heads == 0 && threads > 0);
     if (task.q.rows == 0) return;
-    AttentionRun(task, kernels_of(kernel_), threads, *space_)();
+    const AttentionKernels& kernels = kernels_of(kernel_);
+    if (task.q.rows <= kFewQueriesMax) return attend_few(task, kernels, threads, *space_);
+    AttentionRun(task, kernels, threads, *space_)();
 }
 
 }  // namespace jikji::gemm

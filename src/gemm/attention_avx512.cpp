@@ -1,21 +1,12 @@
-#include "gemm/attention_kernels.hpp"
+#include "gemm/attention_avx512.hpp"
 
 #if defined(__x86_64__)
 
-// GCC 12 takes the undefined operands of its own intrinsics for a mistake of ours (PR 105593).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-
 #include <cstring>
-
-#define JIKJI_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define JIKJI_AVX512_INLINE JIKJI_AVX512 __attribute__((always_inline)) inline
 
 namespace jikji::gemm {
 namespace {
 
-constexpr float kLog2e = 1.44269504f;
 constexpr int kStep = 8;     // keys, or columns of v, whose sums are in registers at the same time
 using Pair = std::uint32_t;  // two bfloat16 that a product takes together
 
@@ -25,28 +16,6 @@ JIKJI_AVX512_INLINE __m512bh broadcast(const Pair* pair) {
 
 JIKJI_AVX512_INLINE __m512bh load_pairs(const Pair* pairs) {
     return (__m512bh)_mm512_loadu_si512(pairs);
-}
-
-// 2^x for x up to 0 or so: 2^round(x) times the Taylor series of 2^f, |f| <= 1/2, whose error, at
-// most (ln 2 / 2)^5 / 5! = 4e-5, is a fiftieth of what bfloat16 rounds away afterwards.
-JIKJI_AVX512_INLINE __m512 exp2_of(__m512 x) {
-    x = _mm512_max_ps(x, _mm512_set1_ps(-200.0f));  // -inf - -inf would be no number
-    const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 f = _mm512_sub_ps(x, whole);
-    __m512 p = _mm512_set1_ps(0.00961813f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.05550411f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.24022651f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.69314718f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, whole);
-}
-
-// tanh(x) = 1 - 2 / (e^2x + 1)
-JIKJI_AVX512_INLINE __m512 tanh_of(__m512 x) {
-    x = _mm512_min_ps(x, _mm512_set1_ps(40.0f));
-    const __m512 e = exp2_of(_mm512_mul_ps(x, _mm512_set1_ps(2 * kLog2e)));
-    const __m512 one = _mm512_set1_ps(1.0f);
-    return _mm512_sub_ps(one, _mm512_div_ps(_mm512_set1_ps(2.0f), _mm512_add_ps(e, one)));
 }
 
 template <int kVectors>
@@ -181,21 +150,6 @@ void attend(const AttentionBlock& b, const AttentionState& state) {
     b.lanes == 32 ? attend_lanes<2>(b, state) : attend_lanes<1>(b, state);
 }
 
-JIKJI_AVX512_INLINE __m512 load16(const std::byte* row, Element type, int at) {
-    switch (type) {
-        case Element::kF16:
-            return _mm512_cvtph_ps(
-                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + at * 2)));
-        case Element::kBf16:
-            return _mm512_castsi512_ps(_mm512_slli_epi32(
-                _mm512_cvtepu16_epi32(
-                    _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + at * 2))),
-                16));
-        case Element::kF32: break;
-    }
-    return _mm512_loadu_ps(row + at * 4);
-}
-
 // dim is a multiple of 8: the last 8 columns may want half a vector.
 JIKJI_AVX512_INLINE __m512 load8(const std::byte* row, Element type, int at) {
     alignas(64) std::byte buffer[64] = {};
@@ -287,7 +241,8 @@ JIKJI_AVX512 void pack_q(const float* q, std::size_t row_bytes, int rows, int di
 }  // namespace
 
 const AttentionKernels& avx512_attention() noexcept {
-    static constexpr AttentionKernels kKernels = {2, pack_q, pack_k, pack_v, spread_bias, attend};
+    static constexpr AttentionKernels kKernels = {
+        2, pack_q, pack_k, pack_v, spread_bias, attend, attend_rows_avx512};
     return kKernels;
 }
 

@@ -14,8 +14,9 @@
 
 namespace jikji::gemm {
 
-constexpr int kAttentionKeys = 64;     // of a block
-constexpr int kAttentionLanes = 32;    // queries of a tile; 16 where fewer are left
+constexpr int kAttentionKeys = 64;   // of a block
+constexpr int kAttentionLanes = 32;  // queries of a tile; 16 where fewer are left
+constexpr int kAttentionDimMax = 512;
 constexpr float kLogitFloor = -1e30f;  // below every score; finite, so that differences are numbers
 
 /// The running state of one tile's softmax.
@@ -40,6 +41,26 @@ struct AttentionBlock {
     float softcap;
 };
 
+/// One query in all heads of a group, over keys that lie anywhere: no panels, float32 throughout.
+struct AttentionRows {
+    const std::byte* q;   // float32; `heads` rows
+    std::size_t q_bytes;  // from a head to the next
+    int heads;
+    const HeadRows* k;  // of which `k_first` is row 0 of the group's head
+    const std::byte* k_first;
+    const HeadRows* v;
+    const std::byte* v_first;
+    const int* keys;
+    int count;
+    float scale;
+    float softcap;
+    const std::uint16_t*
+        bias;             // the query's row of the mask, if a key has more there than 0; or null
+    const float* slopes;  // per head, its factor
+    float* out;           // per head: o, not yet divided, then top, then sum
+    int out_row;
+};
+
 struct AttentionKernels {
     std::size_t element_bytes;  // of a panel
     /// `rows` of `dim` floats, `row_bytes` apart, to the lanes of a q panel; the rest becomes zero.
@@ -53,6 +74,7 @@ struct AttentionKernels {
                         int lanes, float* out);
     /// Takes one block of keys into the state.
     void (*attend)(const AttentionBlock& block, const AttentionState& state);
+    void (*attend_rows)(const AttentionRows& rows);
 };
 
 const AttentionKernels& portable_attention() noexcept;
@@ -60,6 +82,9 @@ const AttentionKernels& portable_attention() noexcept;
 /// both are the portable kernels.
 const AttentionKernels& avx2_attention() noexcept;
 const AttentionKernels& avx512_attention() noexcept;
+
+/// ALiBi's factor of a head's mask; 1 without ALiBi.
+float slope_of(float max_bias, int head, int heads);
 
 /// Exact. Without branches, so that loops over it become vector code.
 inline float half_to_float(std::uint16_t half) noexcept {

@@ -1,5 +1,7 @@
 // The kernels in float32, written once in GCC's portable vectors: compiled for the least CPU of the
 // architecture, and on x86-64 once more for AVX2 with FMA, where a vector is one register.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -170,6 +172,49 @@ JIKJI_INLINE void spread_bias_body(const std::uint16_t* mask, std::size_t mask_r
     }
 }
 
+JIKJI_INLINE float dot(const float* a, const float* b, int n) {
+    Floats sum = {};
+    for (int i = 0; i < n; i += kWidth) sum += load(a + i) * load(b + i);
+    float total = 0;
+    for (int i = 0; i < kWidth; ++i) total += sum[i];
+    return total;
+}
+
+// Takes one key into one head's running softmax.
+JIKJI_INLINE void take_key(const AttentionRows& r, float score, const float* v, float* out) {
+    const int dim = r.v->dim;
+    const float top = std::max(out[dim], score);
+    const float shrink = std::exp(out[dim] - top);
+    const float weight = std::exp(score - top);
+    out[dim] = top;
+    out[dim + 1] = out[dim + 1] * shrink + weight;
+    for (int d = 0; d < dim; d += kWidth) {
+        store(out + d, load(out + d) * shrink + load(v + d) * weight);
+    }
+}
+
+JIKJI_INLINE void attend_rows_body(const AttentionRows& r) {
+    for (int h = 0; h < r.heads; ++h) {
+        float* out = r.out + h * r.out_row;
+        std::fill(out, out + r.v->dim + 2, 0.0f);
+        out[r.v->dim] = kLogitFloor;
+    }
+    float k[kAttentionDimMax];
+    float v[kAttentionDimMax];
+    for (int i = 0; i < r.count; ++i) {
+        const auto key = static_cast<std::size_t>(r.keys[i]);
+        to_floats(r.k_first + key * r.k->row_bytes, r.k->type, r.k->dim, k);
+        to_floats(r.v_first + key * r.v->row_bytes, r.v->type, r.v->dim, v);
+        for (int h = 0; h < r.heads; ++h) {
+            const auto* q = reinterpret_cast<const float*>(r.q + h * r.q_bytes);
+            float score = dot(q, k, r.k->dim) * r.scale;
+            if (r.softcap > 0) score = r.softcap * std::tanh(score / r.softcap);
+            if (r.bias) score += r.slopes[h] * half_to_float(r.bias[key]);
+            take_key(r, score, v, r.out + h * r.out_row);
+        }
+    }
+}
+
 void pack_q(const float* q, std::size_t row_bytes, int rows, int dim, int lanes, void* out) {
     auto* to = static_cast<float*>(out);
     std::memset(to, 0, static_cast<std::size_t>(dim) * lanes * sizeof(float));
@@ -192,7 +237,9 @@ void pack_q(const float* q, std::size_t row_bytes, int rows, int dim, int lanes,
         spread_bias_body(mask, mask_row, rows, keys, lanes, out);                               \
     }                                                                                           \
     target void attend(const AttentionBlock& b, const AttentionState& s) { attend_body(b, s); } \
-    constexpr AttentionKernels kKernels = {sizeof(float), pack_q, pack, pack, spread, attend};  \
+    target void attend_rows(const AttentionRows& r) { attend_rows_body(r); }                    \
+    constexpr AttentionKernels kKernels = {sizeof(float), pack_q, pack,       pack,             \
+                                           spread,        attend, attend_rows};                 \
     }
 
 namespace {

@@ -1,13 +1,12 @@
 #pragma once
 // Private to gemm: one call of Attention::run, cut into jobs for a team of threads.
 //
-// Each tile of up to 32 queries looks at its mask once, for all heads, and says of each block of 64
-// keys how it is computed: not at all; as it lies, for all of the tile's queries
-// (attention_tiles.cpp); or, where few queries see few of its keys, query by query, after the keys
-// that the query does see have been gathered (attention_scattered.cpp). The latter is the decoding
-// of many sequences in one cache, where each step deals a cell to every sequence; what they share,
-// a system prompt, is a matter of tiles again. Both give a running softmax, and finish() adds the
-// two up.
+// Many queries (AttentionRun, attention_tiles.cpp): each tile of 32 looks at its mask once, for all
+// heads, and says of each block of 64 keys whether to compute it, and whether with the mask.
+//
+// Few queries, a step of decoding (attend_few, attention_few.cpp): each lists the keys that it sees
+// once for all heads, and walks these alone. It computes in float32 and in an order that its own
+// keys decide, so that a sequence gets the same bits however many others are in the step.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -21,11 +20,10 @@ namespace jikji::gemm {
 
 constexpr int kHeadsPerJob = 8;                    // whose states stay in the second-level cache
 constexpr std::size_t kPanelBytesMax = 16u << 20;  // of k and v in panels at the same time
-constexpr int kScatteredQueriesMax = 64;           // more are a prefill, where tiles fit
-constexpr int kScatteredGroupMax = 16;             // heads that gathered keys are for: lanes
+constexpr int kFewQueriesMax = 31;                 // a tile has 32
 constexpr std::uint16_t kHiddenBits = 0xFC00;      // -inf as float16
 
-enum class Tile : std::uint8_t { kHidden, kMixed, kOpen, kScattered };
+enum class Tile : std::uint8_t { kHidden, kMixed, kOpen };
 
 /// Bytes that start at a cache line and grow, without keeping their contents.
 class Lines {
@@ -59,10 +57,12 @@ private:
 struct AttentionSpace {
     Lines panels;
     Lines scratch;
-    std::vector<Tile> kinds;       // [tiles][blocks]
-    std::vector<int> seen;         // [queries][keys]: which keys to gather
-    std::vector<int> seen_count;   // [queries]
-    std::vector<float> scattered;  // [queries][heads][dim_v + 2]: o, top, sum
+    std::vector<Tile> kinds;      // [tiles][blocks]
+    std::vector<int> seen;        // few queries: [queries][keys], which they see
+    std::vector<int> seen_count;  // [queries]
+    std::vector<char> biased;     // [queries]: whether a key that it sees has a bias
+    std::vector<float> slopes;    // [heads]
+    std::vector<float> parts;     // [queries][heads][parts][dim_v + 2]: o, top, sum
 };
 
 inline std::size_t lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -79,19 +79,13 @@ struct Scratch {
         scores = reinterpret_cast<float*>(o + kHeadsPerJob * o_bytes);
         weights = scores + kBlock / sizeof(float);
         bias = weights + kBlock / sizeof(float);
-        rows = reinterpret_cast<std::byte*>(bias) + kBlock;
-        const auto dims = static_cast<std::size_t>(task.k.dim + task.v.dim);
-        panel = rows + kAttentionKeys * dims * sizeof(float);
-        bytes = kHeadsPerJob * (q_bytes + o_bytes) + 3 * kBlock +
-                kAttentionKeys * dims * (sizeof(float) + element);
+        bytes = kHeadsPerJob * (q_bytes + o_bytes) + 3 * kBlock;
     }
     std::byte* q;
     std::byte* o;  // per head: o, then top, then sum
     float* scores;
     float* weights;
     float* bias;
-    std::byte* rows;   // of k, then of v: one block's, gathered
-    std::byte* panel;  // of the same
     std::size_t q_bytes;
     std::size_t o_bytes;
     std::size_t bytes;
@@ -112,16 +106,6 @@ private:
     void work(int job, int first_head, Scratch& s) const;
     void attend_blocks(int tile, int head, int heads, int slot, Scratch& s) const;
     void finish(int head, int tile, const Scratch& s, int slot) const;
-
-    // Of kind kScattered, which occurs if scatters_:
-    bool few_see_it(int tile, int block) const;
-    void list_seen(int query) const;
-    void work_scattered(int job, Scratch& s) const;
-    void gather(int kv_head, const int* keys, int count, Scratch& s) const;
-    float* scattered_of(int query, int head) const {
-        return space_.scattered.data() +
-               (static_cast<std::size_t>(query) * task_.q.heads + head) * (task_.v.dim + 2);
-    }
 
     std::size_t scratch_bytes() const {
         return lines(Scratch(nullptr, task_, kernels_.element_bytes).bytes);
@@ -158,11 +142,14 @@ private:
     int blocks_;
     int job_heads_;
     int heads_at_once_;
-    bool scatters_;
     std::size_t k_bytes_;  // of one block's panel
     std::size_t v_bytes_;
     std::byte* panels_;
 };
+
+/// Requires: at most kFewQueriesMax queries; their keys are then walked one by one.
+void attend_few(const AttentionTask& task, const AttentionKernels& kernels, int threads,
+                AttentionSpace& space);
 
 inline int blocks_of(int rows, int block) { return (rows + block - 1) / block; }
 

@@ -246,7 +246,8 @@ TEST_CASE("every kernel agrees with the definition in float64") {
             Numbers numbers(c);
             attention.run(numbers.task(c), 2);
             const Errors errors = errors_of(c, numbers);
-            const bool bf16 = kernel == AttentionKernel::kAvx512Bf16;
+            // Few queries are never rounded.
+            const bool bf16 = kernel == AttentionKernel::kAvx512Bf16 && c.queries >= 32;
             CAPTURE(c.name);
             CAPTURE(static_cast<int>(kernel));
             CHECK(errors.relative <= (bf16 ? 0x1p-8 : 2e-6));
@@ -263,6 +264,27 @@ TEST_CASE("the number of threads does not change a bit") {
     attention.run(one.task(c), 1);
     attention.run(three.task(c), 3);
     CHECK(one.out == three.out);
+}
+
+// A sequence's step must give the same bits alone and beside others: greedy text depends on it.
+TEST_CASE("a decoding query gets the same bits alone and beside fifteen others") {
+    const Case c = {"", 16, 1601, 9, 3, 64, 64, Element::kF16, sixteen_decoding};
+    for (const AttentionKernel kernel : kernels_here()) {
+        Numbers all(c);
+        Attention attention(kernel);
+        attention.run(all.task(c), 2);
+        for (const int query : {0, 7, 15}) {
+            Numbers one(c);
+            AttentionTask task = one.task(c);
+            task.q.rows = 1;
+            task.q.data = one.q.data() + query * c.heads * c.dim;
+            task.mask += query * c.keys;
+            attention.run(task, 1);
+            const auto row = static_cast<std::size_t>(c.heads * c.dim_v);
+            CHECK(
+                std::equal(one.out.begin(), one.out.begin() + row, all.out.begin() + query * row));
+        }
+    }
 }
 
 // Scores of hundreds overflow a softmax that does not take the maximum away first.

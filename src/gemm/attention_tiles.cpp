@@ -3,8 +3,6 @@
 #include "gemm/attention_run.hpp"
 
 namespace jikji::gemm {
-namespace {
-
 // ALiBi's slope of a head: a geometric series over the heads, as llama.cpp and the paper have it.
 float slope_of(float max_bias, int head, int heads) {
     if (!(max_bias > 0)) return 1.0f;
@@ -14,12 +12,9 @@ float slope_of(float max_bias, int head, int heads) {
     return std::pow(base, static_cast<float>(first ? head + 1 : 2 * (head - power) + 1));
 }
 
-}  // namespace
-
 bool AttentionRun::wanted(int block) const {
     for (int tile = 0; tile < tiles_; ++tile) {
-        const Tile how = kind(tile, block);
-        if (how == Tile::kMixed || how == Tile::kOpen) return true;
+        if (kind(tile, block) != Tile::kHidden) return true;
     }
     return false;
 }
@@ -66,7 +61,7 @@ void AttentionRun::attend_blocks(int tile, int head, int heads, int slot, Scratc
     const int lanes = lanes_of(tile);
     for (int block = 0; block < blocks_; ++block) {
         const Tile how = kind(tile, block);
-        if (how == Tile::kHidden || how == Tile::kScattered) continue;
+        if (how == Tile::kHidden) continue;
         if (how == Tile::kMixed && task_.mask) {
             kernels_.spread_bias(mask_of(tile, block), task_.mask_row, rows_of(tile),
                                  keys_of(block), lanes, s.bias);
@@ -89,30 +84,23 @@ void AttentionRun::attend_blocks(int tile, int head, int heads, int slot, Scratc
     }
 }
 
-// o / sum, after gathered keys and a sink have had their shares; from lanes to rows.
+// o / sum, after a sink has had its share; from lanes to rows.
 void AttentionRun::finish(int head, int tile, const Scratch& s, int slot) const {
     const int lanes = lanes_of(tile);
     const AttentionState state = state_of(s, slot, lanes);
-    const int dim = task_.v.dim;
     for (int row = 0; row < rows_of(tile); ++row) {
-        const int query = tile * kAttentionLanes + row;
-        const bool two = scatters_ && space_.seen_count[static_cast<std::size_t>(query)] > 0;
-        const float* other = two ? scattered_of(query, head) : nullptr;
-        float top = state.top[row];
-        if (other) top = std::max(top, other[dim]);
-        if (task_.sinks) top = std::max(top, task_.sinks[head]);
-        const float factor = std::exp(state.top[row] - top);
-        const float other_factor = other ? std::exp(other[dim] - top) : 0.0f;
-        float sum = state.sum[row] * factor;
-        if (other) sum += other[dim + 1] * other_factor;
-        if (task_.sinks) sum += std::exp(task_.sinks[head] - top);
-        const float whole = sum > 0 ? 1.0f / sum : 0.0f;
-        float* out = task_.out + (static_cast<std::size_t>(query) * task_.q.heads + head) * dim;
-        for (int d = 0; d < dim; ++d) {
-            float o = state.o[d * lanes + row] * factor;
-            if (other) o += other[d] * other_factor;
-            out[d] = o * whole;
+        float factor = 1.0f;
+        float sum = state.sum[row];
+        if (task_.sinks) {
+            const float top = std::max(state.top[row], task_.sinks[head]);
+            factor = std::exp(state.top[row] - top);
+            sum = sum * factor + std::exp(task_.sinks[head] - top);
         }
+        factor = sum > 0 ? factor / sum : 0.0f;
+        const auto query = static_cast<std::size_t>(tile) * kAttentionLanes + row;
+        float* out =
+            task_.out + (query * task_.q.heads + head) * static_cast<std::size_t>(task_.v.dim);
+        for (int d = 0; d < task_.v.dim; ++d) out[d] = state.o[d * lanes + row] * factor;
     }
 }
 

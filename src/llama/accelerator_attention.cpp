@@ -1,6 +1,9 @@
-// FLASH_ATTN_EXT of several tokens, on gemm's tiles. ggml walks all cells of the cache for each
-// query and head, and asks the mask about every one; gemm asks once per tile of queries, and skips
-// what other sequences keep in the same cache.
+// FLASH_ATTN_EXT by gemm. ggml walks all cells of the cache for each query and head, and asks the
+// mask about every one; gemm asks once for all heads, and skips what other sequences keep there.
+//
+// Every count of queries is taken, although ggml is as fast for one: were it left to ggml, the text
+// of a sequence would depend on whether another is in its step (engine_test.cpp: "greedy text is
+// the same alone, again, and beside others").
 #include <ggml.h>
 
 #include <cstring>
@@ -10,10 +13,6 @@
 
 namespace jikji::llama {
 namespace {
-
-// Fewer are steps of decoding. Those stay with ggml: a sequence's text must not depend on how many
-// others are in its batch, and rounding to bfloat16 from some count on makes it so.
-constexpr std::int64_t kQueriesLeast = 32;
 
 bool known_type(const ggml_tensor* x) {
     return x->type == GGML_TYPE_F16 || x->type == GGML_TYPE_BF16 || x->type == GGML_TYPE_F32;
@@ -51,7 +50,7 @@ bool supports_attention(const ggml_tensor* op) noexcept {
     const ggml_tensor* v = op->src[2];
     const ggml_tensor* mask = op->src[3];
     const ggml_tensor* sinks = op->src[4];
-    if (q->ne[1] < kQueriesLeast || q->type != GGML_TYPE_F32) return false;
+    if (q->type != GGML_TYPE_F32) return false;
     if (!known_type(k) || !known_type(v)) return false;
     if (!rows_are_whole(q) || !rows_are_whole(k) || !rows_are_whole(v)) return false;
     if (!gemm::attention_supports(static_cast<int>(k->ne[0]), static_cast<int>(v->ne[0]))) {
