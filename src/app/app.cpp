@@ -59,6 +59,8 @@ FolderLock take_lock(const fs::path& data) {
             data.string(), holder.empty() ? "시작하는 중" : holder));
 }
 
+std::uint64_t mebibytes(int count) { return static_cast<std::uint64_t>(count) << 20; }
+
 std::vector<std::string> key_hashes(const AppOptions& options) {
     std::vector<std::string> out;
     for (const std::string& key : options.api_keys) out.push_back(sha256_hex(key));
@@ -165,7 +167,10 @@ struct App::Rooms {
                   .gpu_layers = options.gpu_layers,
                   .queue = limits::kQueueLength,
                   .embedding_cache = options.embedding_cache,
-                  .gap_seconds = options.gap_ms / 1000.0}),
+                  .gap_seconds = options.gap_ms / 1000.0,
+                  .cache_memory_bytes = mebibytes(options.cache_memory_mb),
+                  .cache_disk_bytes = mebibytes(options.cache_disk_mb),
+                  .cache_folder = options.data / "cache" / "kv"}),
           models(options.models, engine),
           chat_model(models.choose(options.chat_model, /*embedding=*/false)),
           embedding_model(models.choose(options.embedding_model, /*embedding=*/true)),

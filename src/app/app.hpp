@@ -22,6 +22,8 @@ struct AppOptions {
     int gap_ms = 100;              // between two tokens while others' prompts are read
     int gpu_layers = -1;           // -1 = as many as fit
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model
+    int cache_memory_mb = 256;                // of earlier texts, for those that begin alike; MiB
+    int cache_disk_mb = 2048;                 // likewise in data/cache/kv; 0 = nothing on disk
     std::vector<std::string> api_keys;        // empty = no key is asked for (loopback only)
     std::filesystem::path api_key_file;       // one key a line, # starts a comment
     std::vector<std::string> allowed_hosts;   // names in Host beside loopback's

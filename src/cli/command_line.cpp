@@ -231,7 +231,7 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
                 t("0 = physical cores", "0 = 물리 코어 수"));
     number_flag(serve, "--context", serve_.context, CLI::Range(64, 1'048'576),
                 t("tokens of one chat (4096)", "대화 하나의 토큰 수(4096)"));
-    number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 256),
+    number_flag(serve, "--parallel", serve_.parallel, CLI::Range(1, 255),
                 t("chats at once (16)", "동시에 처리할 대화 수(16)"));
     number_flag(serve, "--gap-ms", serve_.gap_ms, CLI::Range(1, 60'000),
                 t("pause between two tokens while others' prompts are read (100)",
@@ -240,6 +240,10 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     number_flag(serve, "--embedding-cache", serve_.embedding_cache, CLI::Range(0, 65'536),
                 t("MiB of vectors kept per model; 0 = none (32)",
                   "모델마다 벡터를 담아 두는 MiB. 0 = 끔(32)"));
+    number_flag(serve, "--cache-memory-mb", serve_.cache_memory_mb, CLI::Range(0, 1'048'576),
+                t("MiB for beginnings of earlier chats (256)", "이전 대화용 메모리 MiB(256)"));
+    number_flag(serve, "--cache-disk-mb", serve_.cache_disk_mb, CLI::Range(0, 16'777'216),
+                t("the same on disk; 0 = none (2048)", "디스크에 둘 MiB, 0 = 없음(2048)"));
     serve.add_option("--log-level", serve_.log_level, "debug, info, warn, error, off")
         ->envname("JIKJI_LOG_LEVEL");
 }

@@ -24,6 +24,8 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.gap_ms = options.gap_ms;
     out.gpu_layers = options.gpu_layers;
     out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
+    out.cache_memory_mb = options.cache_memory_mb;
+    out.cache_disk_mb = options.cache_disk_mb;
     out.api_keys = options.api_keys;
     out.api_key_file = options.api_key_file;
     out.allowed_hosts = options.allowed_hosts;

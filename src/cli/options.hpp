@@ -43,6 +43,8 @@ struct ServeOptions {
     int gap_ms = 100;
     int gpu_layers = -1;
     int embedding_cache = 32;
+    int cache_memory_mb = 256;
+    int cache_disk_mb = 2048;
     std::vector<std::string> api_keys;
     std::filesystem::path api_key_file;
     std::vector<std::string> allowed_hosts;

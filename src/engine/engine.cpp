@@ -26,11 +26,24 @@ namespace jikji::engine {
 
 using LoadedPtr = std::shared_ptr<LoadedModel>;
 
+namespace {
+
+PrefixCacheOptions cache_options(const EngineOptions& options) {
+    PrefixCacheOptions out;
+    out.memory_bytes_max = options.cache_memory_bytes;
+    out.disk_bytes_max = options.cache_disk_bytes;
+    out.disk.folder = options.cache_folder;
+    return out;
+}
+
+}  // namespace
+
 class Engine::Impl {
 public:
     explicit Impl(EngineOptions options)
-        : options_(options),
-          room_(static_cast<int>(options.queue), static_cast<int>(options.queue_of_one_tenant)) {
+        : options_(std::move(options)),
+          room_(static_cast<int>(options_.queue), static_cast<int>(options_.queue_of_one_tenant)),
+          prefixes_(cache_options(options_)) {
         llama::capture_log();
         thread_ = std::thread([this] { run(); });
     }
@@ -79,6 +92,17 @@ public:
             }
         });
         return future.get();
+    }
+
+    PrefixCacheStats prefix_cache() const { return prefixes_.stats(); }
+
+    void clear_prefix_cache() {
+        std::promise<void> done;
+        post([&] {
+            prefixes_.clear();
+            done.set_value();
+        });
+        done.get_future().get();
     }
 
     std::vector<ModelStatus> models() const {
@@ -200,7 +224,7 @@ private:
             if (stopping_) std::rethrow_exception(stopping_error());
             file = found->second.file;
         }
-        const LoadedPtr loaded = load_model(file, options_);
+        const LoadedPtr loaded = load_model(file, options_, prefixes_);
         const std::lock_guard lock(mutex_);
         entries_[name].loaded = loaded;
         resident_.push_back(loaded);
@@ -307,7 +331,8 @@ private:
     }
 
     EngineOptions options_;
-    WaitingRoom room_;  // outlives the sequences that have places in it
+    WaitingRoom room_;      // outlives the sequences that have places in it
+    PrefixCache prefixes_;  // compute thread
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<std::string, Entry> entries_;
@@ -331,7 +356,7 @@ std::vector<Device> devices() {
     return out;
 }
 
-Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Engine::~Engine() = default;
 
 void Engine::add_model(ModelFile file) { impl_->add_model(std::move(file)); }
@@ -342,6 +367,8 @@ ModelStatus Engine::require(const std::string& name) { return impl_->status(name
 Stream Engine::submit(GenerationRequest request) { return impl_->submit(std::move(request)); }
 EmbeddingResult Engine::embed(const EmbeddingRequest& request) { return impl_->embed(request); }
 EngineStats Engine::stats() const { return impl_->stats(); }
+PrefixCacheStats Engine::prefix_cache() const { return impl_->prefix_cache(); }
+void Engine::clear_prefix_cache() { impl_->clear_prefix_cache(); }
 
 void Engine::drain_until(std::chrono::steady_clock::time_point deadline) {
     impl_->drain_until(deadline);

@@ -4,6 +4,7 @@
 //
 // Threads  every method may be called from any thread. submit() returns at once; the others may
 //          wait for a model to load (seconds) and must not be called from the IO thread.
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -34,6 +35,10 @@ struct EngineOptions {
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model; 0 = none
     std::size_t queue_of_one_tenant = 0;      // of `queue`; 0 = half
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts are read
+    /// What is kept of what was computed, for texts that begin alike (prefix_cache.hpp).
+    std::uint64_t cache_memory_bytes = 256u << 20;
+    std::uint64_t cache_disk_bytes = 0;  // 0 = nothing on disk
+    std::filesystem::path cache_folder;  // of this process alone; none = nothing on disk
 };
 
 /// A chat, ready for GenerationRequest.
@@ -112,6 +117,9 @@ public:
     void drain_until(std::chrono::steady_clock::time_point deadline);
 
     EngineStats stats() const;
+    PrefixCacheStats prefix_cache() const;
+    /// Takes out of memory and off the disk all that is kept of earlier texts; what runs goes on.
+    void clear_prefix_cache();
 
 private:
     class Impl;

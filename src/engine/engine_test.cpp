@@ -264,7 +264,8 @@ std::vector<Stream> a_long_queue(Fixture& f) {
     std::vector<Stream> streams;
     for (int i = 0; i < 200; ++i) {
         GenerationRequest request = f.request("hello", -1);
-        request.tenant = std::string(1, i % 2 == 0 ? 'a' : 'b');  // one alone may fill only half of the queue
+        request.tenant =
+            std::string(1, i % 2 == 0 ? 'a' : 'b');  // one alone may fill only half of the queue
         streams.push_back(f.engine.submit(std::move(request)));
     }
     return streams;

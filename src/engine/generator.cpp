@@ -21,17 +21,19 @@ std::exception_ptr timeout_error() {
 
 }  // namespace
 
-Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options)
+Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options,
+                     PrefixCache& cache)
     : model_(std::move(model)),
       options_(options),
-      context_(model_, {.cells = options.cells,
+      // A kept block needs cells of its own for a moment.
+      context_(model_, {.cells = options.cells + PrefixTree::kBlockTokens,
                         .sequences = options.parallel,
                         .batch = std::max(kStepTokens, options.parallel),
                         .microbatch = kStepTokens,
                         .threads = options.threads}),
       costs_(static_cast<double>(model_->weight_bytes()),
              static_cast<double>(model_->parameters())),
-      prefixes_(context_, options.kept_bytes) {
+      prefixes_(context_, cache, model_->cuttable(), options.layout) {
     for (int id = 0; id < options_.parallel; ++id) free_ids_.insert(id);
 }
 
@@ -72,16 +74,18 @@ void Generator::add(GenerationRequest request, std::shared_ptr<StreamWriter> wri
 }
 
 void Generator::step(int gaps) {
+    prefixes_.poll();
     drop_cancelled();
     admit();
     make_room();
     plan(gaps);
-    if (batch_.empty()) return;
+    if (batch_.empty()) return waiting_.empty() ? void() : prefixes_.wait();
     const auto start = std::chrono::steady_clock::now();
     compute();
     read_outputs();
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
     costs_.observe(work_, time.count());
+    prefixes_.measured(static_cast<int>(batch_.size()), time.count());
     release_ended();
 }
 

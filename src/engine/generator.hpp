@@ -39,12 +39,14 @@ struct GeneratorOptions {
     int threads = 0;
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts come
     std::size_t swap_bytes = 512u << 20;  // of sequences that wait; beyond, they are computed again
-    std::size_t kept_bytes = 256u << 20;  // of ended sequences, for those that begin alike
+    std::string layout;                   // see PrefixReuse
 };
 
 class Generator {
 public:
-    Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options);
+    /// `cache` must outlive it.
+    Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options,
+              PrefixCache& cache);
     ~Generator();  // ends what runs as cancelled
 
     /// `place`: given back when it starts, or ends without having started.

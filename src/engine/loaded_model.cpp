@@ -24,9 +24,15 @@ std::string fingerprint_of(const std::filesystem::path& file) {
 // What a chat takes on average; cells are memory even when idle (23 KB each on SmolLM2).
 constexpr int kCellsPerSequence = 128;
 
+// What else a kept state depends on: the types of K and V. RoPE is as the model's file says.
+// Whoever makes one of them, an adapter, or another form of the weights an option writes it in
+// here.
+constexpr const char* kStateLayout = " kv f16";
+
 }  // namespace
 
-std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options) {
+std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options,
+                                        PrefixCache& cache) {
     auto loaded = std::make_shared<LoadedModel>();
     const bool own = encoder::Encoder::supports(file.path);
     loaded->model = std::make_shared<const llama::Model>(
@@ -47,7 +53,8 @@ std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptio
     lane.parallel = options.parallel;
     lane.threads = options.threads;
     lane.gap_seconds = options.gap_seconds;
-    loaded->generator = std::make_unique<Generator>(loaded->model, lane);
+    lane.layout = loaded->fingerprint + kStateLayout;
+    loaded->generator = std::make_unique<Generator>(loaded->model, lane, cache);
     return loaded;
 }
 

@@ -23,7 +23,9 @@ struct LoadedModel {
     }
 };
 
-/// Loads weights and makes the lane. Throws Error(kRejected).
-std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options);
+/// Loads weights and makes the lane, which uses `cache` as long as it lives. Throws
+/// Error(kRejected).
+std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options,
+                                        PrefixCache& cache);
 
 }  // namespace jikji::engine

@@ -1,12 +1,18 @@
 #pragma once
-// Where a sequence starts: from what a running one, or an ended one, has computed of the same
+// Where a sequence starts: from what a running one, or an earlier one, has computed of the same
 // beginning. Private to the generator.
+//
+// Running  their cells are shared: nothing is copied.
+// Earlier  out of the PrefixCache, into new cells.
+// Models whose memory cannot be cut (sliding windows, recurrent) start only from a whole earlier
+// sequence that `tokens` goes on from, to the last token.
 // Never across tenants: how fast an answer comes would tell what another has asked.
 // Threads: the compute thread only.
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "engine/prefix_store.hpp"
+#include "engine/prefix_cache.hpp"
 #include "engine/sequence.hpp"
 #include "llama/context.hpp"
 
@@ -16,9 +22,10 @@ class PrefixReuse {
 public:
     using Running = std::vector<std::unique_ptr<Sequence>>;
 
-    /// `context` must outlive it.
-    PrefixReuse(llama::Context& context, std::size_t bytes_max)
-        : context_(context), kept_(bytes_max) {}
+    /// `layout` names all that a state depends on but tokens: model file and how its weights are
+    /// kept, adapter, types of K and V, RoPE. Context and cache must outlive it.
+    PrefixReuse(llama::Context& context, PrefixCache& cache, bool cuttable, std::string layout)
+        : context_(context), cache_(cache), whole_(!cuttable), layout_(std::move(layout)) {}
 
     /// False: a running sequence computes right now what `next` begins with as well, or it is being
     /// read from the disk; ask again at the next step.
@@ -36,15 +43,30 @@ public:
     /// come back. Its cells stay as they are.
     void keep(const Sequence& sequence);
 
+    /// So long did a step take that computed `tokens` of prompts: what is kept is worth that.
+    void measured(int tokens, double seconds);
+
+    void poll() { cache_.poll(); }
+    void wait() { cache_.wait(); }  // a moment, for what is being read
+
 private:
     struct Source {
         const Sequence* sequence = nullptr;
         int common = 0;  // tokens
     };
     static Source best_source(const Sequence& next, const Running& running);
+    std::string root_of(const Sequence& sequence) const;
+    void share_running(Sequence& sequence, const Running& running);
+    void restore_kept(Sequence& sequence);
 
     llama::Context& context_;
-    PrefixStore kept_;
+    PrefixCache& cache_;
+    bool whole_;
+    std::string layout_;
+    double seconds_per_token_ = 0.001;
 };
+
+/// Tokens that both begin with.
+int common_prefix(const std::vector<Token>& a, const std::vector<Token>& b);
 
 }  // namespace jikji::engine

@@ -150,6 +150,13 @@ struct ModelStatus {
     std::string fingerprint;  // build and file; empty until loaded
 };
 
+/// What is kept of what was computed, for texts that begin alike.
+struct PrefixCacheStats {
+    std::size_t blocks = 0;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t disk_bytes = 0;
+};
+
 struct EngineStats {
     int waiting = 0;                    // requests in the queue
     int running = 0;                    // sequences in the batch

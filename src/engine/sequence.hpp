@@ -43,6 +43,7 @@ struct Sequence {
     int reused = 0;             // of the prompt, not computed by this sequence
     int planned = 0;            // tokens of this step
     int made = 0;
+    bool fetched = false;  // what the disk has of its beginning was asked for
     bool started = false;  // it has run before, if only to step back
     bool ended = false;
 

@@ -49,10 +49,11 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
     params.n_ctx = static_cast<std::uint32_t>(options.cells);
     params.n_batch = static_cast<std::uint32_t>(options.batch);
     params.n_ubatch = static_cast<std::uint32_t>(options.microbatch);
-    params.n_seq_max = static_cast<std::uint32_t>(options.sequences);
+    const int scratch = options.embeddings ? 0 : 1;
+    params.n_seq_max = static_cast<std::uint32_t>(options.sequences + scratch);
     // Logits are wanted of one token a sequence; room for those of a whole batch would be 100 MB at
     // a vocabulary of 50,000.
-    if (!options.embeddings) params.n_outputs_max = static_cast<std::uint32_t>(options.sequences);
+    if (!options.embeddings) params.n_outputs_max = params.n_seq_max;
     params.n_threads = threads;
     params.n_threads_batch = threads;
     params.embeddings = options.embeddings;
@@ -163,12 +164,27 @@ std::string Context::save(int sequence) const {
 }
 
 bool Context::restore(int sequence, std::string_view state) {
+    if (state.empty()) return false;
     const std::size_t read = llama_state_seq_set_data(
         context_.get(), reinterpret_cast<const std::uint8_t*>(state.data()), state.size(),
         sequence);
     if (read == state.size()) return true;
     forget(sequence);
     return false;
+}
+
+std::string Context::save_range(int sequence, int start, int end) {
+    llama_memory_seq_cp(llama_get_memory(context_.get()), sequence, scratch(), start, end);
+    std::string out = save(scratch());
+    forget(scratch());
+    return out;
+}
+
+bool Context::restore_range(int sequence, std::string_view state, int start, int end) {
+    if (!restore(scratch(), state)) return false;
+    llama_memory_seq_cp(llama_get_memory(context_.get()), scratch(), sequence, start, end);
+    forget(scratch());
+    return true;
 }
 
 int arithmetic_threads() { return common_cpu_get_num_math(); }

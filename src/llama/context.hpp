@@ -66,11 +66,18 @@ public:
     /// room.
     bool restore(int sequence, std::string_view state);
 
+    /// As save() and restore(), of positions start..end-1 alone. Requires: model.cuttable().
+    std::string save_range(int sequence, int start, int end);
+    /// `state` is of a range that holds start..end-1; these are added to what the sequence has.
+    /// Needs free cells for the whole of `state`. False, and nothing changed, if it does not fit.
+    bool restore_range(int sequence, std::string_view state, int start, int end);
+
 private:
     struct Free {
         void operator()(llama_context* context) const noexcept;
     };
     int compute(const llama_batch& batch);
+    int scratch() const { return options_.sequences; }  // a sequence for copies of ranges
 
     std::shared_ptr<const Model> model_;
     std::unique_ptr<llama_context, Free> context_;

@@ -113,6 +113,8 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     // BERT and its kin have neither an encoder-decoder pair nor a causal decoder: libllama reports
     // a pooling type for them in the file.
     encoder_only_ = !said_of(*model_, "pooling_type").empty();
+    cuttable_ = llama_model_n_swa(model_.get()) == 0 && !llama_model_is_recurrent(model_.get()) &&
+                !llama_model_is_hybrid(model_.get());
     wordpiece_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
     markup_ = markup_of(vocab);
     if (!encoder_only_) load_templates();

@@ -44,6 +44,9 @@ public:
     bool wordpiece() const noexcept { return wordpiece_; }        // BERT's tokenizer
     std::uint64_t weight_bytes() const;                           // as they lie in memory
     std::uint64_t parameters() const;
+    /// What a sequence has computed can be cut at any token and put together again. Not so where
+    /// layers see a window (what lies before it may be gone) or keep a running state.
+    bool cuttable() const noexcept { return cuttable_; }
     bool ends_generation(Token token) const;
 
     /// `special`: markup in the text becomes control tokens. `whole`: BOS, EOS, CLS, SEP as the
@@ -101,6 +104,7 @@ private:
     bool thinks_ = false;  // its template has a place for reasoning
     bool encoder_only_ = false;
     bool wordpiece_ = false;
+    bool cuttable_ = false;
 };
 
 }  // namespace jikji::llama
