@@ -12,6 +12,8 @@
 
 #include "api/services.hpp"
 #include "app/model_folder.hpp"
+#include "app/optimise.hpp"
+#include "app/weights_keeper.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
@@ -170,7 +172,8 @@ struct App::Rooms {
                   .gap_seconds = options.gap_ms / 1000.0,
                   .cache_memory_bytes = mebibytes(options.cache_memory_mb),
                   .cache_disk_bytes = mebibytes(options.cache_disk_mb),
-                  .cache_folder = options.data / "cache" / "kv"}),
+                  .cache_folder = options.data / "cache" / "kv",
+                  .weights_cache = options.optimise_weights ? weights_folder(options.data) : ""}),
           models(options.models, engine),
           chat_model(models.choose(options.chat_model, /*embedding=*/false)),
           embedding_model(models.choose(options.embedding_model, /*embedding=*/true)),
@@ -186,12 +189,14 @@ struct App::Rooms {
           services{engine,  chat,     embeddings, files, collections, answers,
                    prompts, settings, stats,      cache, registry},
           server((fill_router(), server_options(options, registry, engine)), router),
+          weights(options.program, options.data, options.models),
           housekeeper([this] {
               models.refresh();
               stats.save();
           }) {}
 
     ~Rooms() {
+        weights.stop();
         if (preloader.joinable()) preloader.join();
     }
 
@@ -209,6 +214,12 @@ struct App::Rooms {
             } catch (const std::exception& cause) {
                 log_error("", cause.what());
             }
+        }
+        if (!options.optimise_weights || chat_model.empty()) return;
+        try {
+            weights.consider(chat_model, models.file_of(chat_model));
+        } catch (const std::exception& cause) {
+            log_warn(std::string("the weights stay as published: ") + cause.what());
         }
     }
 
@@ -232,6 +243,7 @@ struct App::Rooms {
     api::Services services;
     http::Router router;
     http::Server server;
+    WeightsKeeper weights;
     std::thread preloader;
     Housekeeper housekeeper;
 };

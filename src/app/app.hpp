@@ -11,16 +11,18 @@ namespace jikji::app {
 /// What `jikji serve` can be told. Empty and zero mean: choose for me.
 struct AppOptions {
     std::string host = "127.0.0.1";
-    int port = 8080;               // 0 = any free one
-    std::filesystem::path data;    // empty = default_data_folder()
-    std::filesystem::path models;  // empty = data/models
-    std::string chat_model;        // empty = the first that is installed, the catalogue's first
-    std::string embedding_model;   // likewise
-    int threads = 0;               // 0 = physical cores
-    int context = 4096;            // tokens of one chat sequence
-    int parallel = 16;             // chat sequences in one batch
-    int gap_ms = 100;              // between two tokens while others' prompts are read
-    int gpu_layers = -1;           // -1 = as many as fit
+    int port = 8080;                // 0 = any free one
+    std::filesystem::path data;     // empty = default_data_folder()
+    std::filesystem::path models;   // empty = data/models
+    std::string chat_model;         // empty = the first that is installed, the catalogue's first
+    std::string embedding_model;    // likewise
+    int threads = 0;                // 0 = physical cores
+    int context = 4096;             // tokens of one chat sequence
+    int parallel = 16;              // chat sequences in one batch
+    int gap_ms = 100;               // between two tokens while others' prompts are read
+    int gpu_layers = -1;            // -1 = as many as fit
+    bool optimise_weights = true;   // load the copy that is faster here, if one was found
+    std::filesystem::path program;  // our executable, to find one; empty = do not look
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model
     int cache_memory_mb = 256;                // of earlier texts, for those that begin alike; MiB
     int cache_disk_mb = 2048;                 // likewise in data/cache/kv; 0 = nothing on disk

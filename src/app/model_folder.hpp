@@ -22,6 +22,9 @@ public:
     /// installed.
     std::string choose(const std::string& wanted, bool embedding) const;
 
+    /// The published file. Throws Error(kModelNotFound).
+    std::filesystem::path file_of(const std::string& name) const { return store_.find(name).path; }
+
 private:
     models::Store store_;
     engine::Engine& engine_;

@@ -1,16 +1,14 @@
 #include "cli/command_line.hpp"
 
 #include <CLI/CLI.hpp>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "app/app.hpp"
 #include "base/log.hpp"
-#include "cli/command_models.hpp"
+#include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
 #include "cli/help_text.hpp"
-#include "cli/say.hpp"
 #include "cli/unknown_word.hpp"
 
 namespace jikji::cli {
@@ -21,68 +19,7 @@ constexpr std::pair<const char*, const char*> kKoreanLabels[] = {
     {"SUBCOMMAND", "명령"}, {"REQUIRED", "필수"}, {"Env", "환경 변수"},
 };
 
-/// The tree of commands and the options that they fill. Lives as long as the parsing.
-class CommandLine {
-public:
-    explicit CommandLine(Language language);
-
-    int run(int argc, const char* const* argv);
-
-private:
-    using Action = std::function<int()>;
-
-    std::string t(std::string_view english, std::string_view korean) const {
-        return std::string(say(language_, english, korean));
-    }
-    CLI::App* command(CLI::App& parent, const char* name, std::string_view english,
-                      std::string_view korean, Action action = {});
-    void common_flags(CLI::App& command, CommonOptions& options);
-    void client_flags(CLI::App& command, CommonOptions& options);
-    void generation_flags(CLI::App& command, GenerationFlags& flags);
-    void prompt_flags(CLI::App& command, PromptFields& fields);
-    void number_flag(CLI::App& command, const std::string& name, int& target, CLI::Range range,
-                     const std::string& text);
-    void collection_flag(CLI::App& command, std::string& name);
-    void gpu_flag(CLI::App& command);
-    void json_flag(CLI::App& command, bool& json);
-
-    void add_serve();
-    void add_serve_limits(CLI::App& serve);
-    void add_chat();
-    void add_ask();
-    void add_ingest();
-    void add_models();
-    void add_models_work(CLI::App& group);
-    void add_prompts();
-    void add_settings();
-    void add_stats_and_eval();
-    void add_batch();
-    void add_doctor_version_help();
-
-    ModelsOptions models_options() const;
-    int show_help(const std::vector<std::string>& names);
-    int refuse(const CLI::ParseError& error);
-    std::string what_was_wrong(const CLI::ParseError& error);
-    std::string unknown_word(const CLI::App& where, const std::string& word) const;
-    CLI::App& deepest();
-
-    Language language_;
-    CLI::App root_;
-    Action action_;
-
-    ServeOptions serve_;
-    ChatOptions chat_;
-    AskOptions ask_;
-    IngestOptions ingest_;
-    ModelsCommandOptions models_;
-    PromptsOptions prompts_;
-    SettingsOptions settings_;
-    StatsOptions stats_;
-    EvalOptions eval_;
-    BatchOptions batch_;
-    DoctorOptions doctor_;
-    std::vector<std::string> help_names_;
-};
+}  // namespace
 
 CommandLine::CommandLine(Language language)
     : language_(language),
@@ -237,6 +174,13 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
                 t("pause between two tokens while others' prompts are read (100)",
                   "다른 프롬프트를 읽는 동안 토큰 사이의 간격, 밀리초(100)"));
     gpu_flag(serve);
+    serve
+        .add_option("--weights", serve_.weights,
+                    t("auto (a copy of the weights that was measured to be faster here) or "
+                      "as-published",
+                      "auto(이 컴퓨터에서 더 빠르다고 측정된 가중치 복사본) 또는 as-published"))
+        ->check(CLI::IsMember({"auto", "as-published"}))
+        ->envname("JIKJI_WEIGHTS");
     number_flag(serve, "--embedding-cache", serve_.embedding_cache, CLI::Range(0, 65'536),
                 t("MiB of vectors kept per model; 0 = none (32)",
                   "모델마다 벡터를 담아 두는 MiB. 0 = 끔(32)"));
@@ -275,55 +219,6 @@ void CommandLine::add_ingest() {
     ingest.add_option("--collection", ingest_.collection,
                       t("collection (documents)", "문서 모음(documents)"));
     client_flags(ingest, ingest_.common);
-}
-
-ModelsOptions CommandLine::models_options() const {
-    ModelsOptions out;
-    out.language = language_;
-    out.json = models_.json;
-    out.quiet = models_.quiet;
-    const CommonOptions& given = models_.common;
-    const auto data = given.data.empty() ? app::default_data_folder() : given.data;
-    out.folder = given.models.empty() ? data / "models" : given.models;
-    return out;
-}
-
-void CommandLine::add_models() {
-    CLI::App& group = *command(root_, "models", "the models on this machine", "모델을 관리합니다");
-    const auto add = [this, &group](const char* name, std::string_view english,
-                                    std::string_view korean, Action action) -> CLI::App& {
-        CLI::App& made = *command(group, name, english, korean, std::move(action));
-        common_flags(made, models_.common);
-        made.add_flag("--quiet", models_.quiet, t("no progress", "진행 표시 없음"));
-        json_flag(made, models_.json);
-        return made;
-    };
-    add("list", "what is here, and what can be had", "있는 모델과 받을 수 있는 모델",
-        [this] { return models_list(models_options()); });
-    CLI::App& show =
-        add("show", "one model: size, memory, whether it fits", "모델 하나: 크기, 메모리, 맞는지",
-            [this] { return models_show(models_options(), models_.name, models_.context); });
-    show.add_option("model", models_.name, t("name or .gguf file", "이름이나 .gguf 파일"))
-        ->required();
-    show.add_option("--context", models_.context, t("tokens", "토큰 수"))
-        ->check(CLI::Range(0, 1 << 20));
-    CLI::App& put = add("add", "takes in a GGUF file", "GGUF 파일을 넣습니다", [this] {
-        return models_add(models_options(), models_.source, models_.name, models_.link);
-    });
-    put.add_option("file", models_.source, t("a .gguf file", ".gguf 파일"))->required();
-    put.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
-    put.add_flag("--link", models_.link, t("a link instead of a copy", "복사하지 않고 링크"));
-    CLI::App& import =
-        add("import", "takes in a Hugging Face folder", "Hugging Face 폴더를 넣습니다",
-            [this] { return models_import(models_options(), models_.source, models_.name); });
-    import.add_option("folder", models_.source, t("the folder", "폴더"))->required();
-    import.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
-    for (CLI::App* named : {&add("pull", "fetches models by name", "이름으로 모델을 받습니다",
-                                 [this] { return models_pull(models_options(), models_.names); }),
-                            &add("rm", "removes models", "모델을 지웁니다",
-                                 [this] { return models_rm(models_options(), models_.names); })}) {
-        named->add_option("name", models_.names, t("names", "이름"))->required();
-    }
 }
 
 void CommandLine::prompt_flags(CLI::App& command, PromptFields& fields) {
@@ -484,8 +379,6 @@ int CommandLine::run(int argc, const char* const* argv) {
     set_log_level(LogLevel::kError);  // standard error is for people; serve() has a log
     return action_();
 }
-
-}  // namespace
 
 int run(int argc, const char* const* argv) {
     const Language language = language_of_environment();

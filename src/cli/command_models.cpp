@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/progress.hpp"
+#include "cli/models_weights.hpp"
 #include "models/catalogue.hpp"
 #include "models/gguf.hpp"
 #include "models/inspect.hpp"
@@ -213,12 +214,15 @@ int models_show(const ModelsOptions& options, const std::string& model, int cont
         json::object out = facts_as_json(facts, asked, available);
         out["name"] = model;
         out["path"] = path.string();
+        const auto weights = weights_choice(options, path);
+        out["weights"] = weights ? json::value(weights_as_json(*weights)) : json::value(nullptr);
         print(out);
         return 0;
     }
     print(fit_columns(say(options.language, "model", "모델"), 16) + model + "\n" +
           fit_columns(say(options.language, "file", "파일"), 16) + path.string() + "\n" +
-          models::describe(facts, asked, available, options.language));
+          models::describe(facts, asked, available, options.language) +
+          (facts.embedding ? std::string() : weights_in_words(options, path)));
     return 0;
 }
 
@@ -240,6 +244,7 @@ int models_pull(const ModelsOptions& options, const std::vector<std::string>& na
 int models_rm(const ModelsOptions& options, const std::vector<std::string>& names) {
     models::Store store = open(options);
     return for_each_name(options, names, [&](const std::string& name) {
+        forget_weights(options, store.find(name).path);
         const std::vector<fs::path> removed = store.remove(name);
         if (options.json) {
             json::array files;

@@ -12,6 +12,7 @@ namespace jikji::cli {
 
 struct ModelsOptions {
     std::filesystem::path folder;  // where models are kept: <data>/models
+    std::filesystem::path data;    // where what was measured of them is kept
     Language language = Language::kEnglish;
     bool json = false;   // one JSON document on standard output instead of words
     bool quiet = false;  // no progress
@@ -23,6 +24,16 @@ int models_list(const ModelsOptions& options);
 /// One model in words: parameters, quantisation, context, template, memory, whether it fits here.
 /// `model` is a name, or a path of a .gguf file. `context` 0: the model's own, 4096 at most.
 int models_show(const ModelsOptions& options, const std::string& model, int context = 0);
+
+/// Measures which form of the model's weights is fastest here, and keeps a copy if it is not the
+/// published one. `everything`: also forms that cannot win; `background`: only while nobody else
+/// computes.
+int models_optimise(const ModelsOptions& options, const std::string& model, bool everything,
+                    bool background);
+
+/// How well the model predicts the text of a file; empty: a text of our own.
+int models_perplexity(const ModelsOptions& options, const std::string& model,
+                      const std::filesystem::path& text);
 
 /// Takes in a GGUF file; `name` empty: the file's name. `link`: keep a symbolic link, not a copy.
 int models_add(const ModelsOptions& options, const std::filesystem::path& file,

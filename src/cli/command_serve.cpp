@@ -26,6 +26,9 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
     out.cache_memory_mb = options.cache_memory_mb;
     out.cache_disk_mb = options.cache_disk_mb;
+    out.optimise_weights = options.weights == "auto";
+    std::error_code unknown;  // without /proc nothing is measured by itself
+    out.program = std::filesystem::read_symlink("/proc/self/exe", unknown);
     out.api_keys = options.api_keys;
     out.api_key_file = options.api_key_file;
     out.allowed_hosts = options.allowed_hosts;

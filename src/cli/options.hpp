@@ -45,6 +45,7 @@ struct ServeOptions {
     int embedding_cache = 32;
     int cache_memory_mb = 256;
     int cache_disk_mb = 2048;
+    std::string weights = "auto";  // or as-published
     std::vector<std::string> api_keys;
     std::filesystem::path api_key_file;
     std::vector<std::string> allowed_hosts;
@@ -77,9 +78,12 @@ struct ModelsCommandOptions {
     std::string name;                // show, or the name to give
     std::string source;              // a file or a folder
     int context = 0;
+    std::filesystem::path text;      // perplexity; empty = ours
     bool link = false;
     bool json = false;
     bool quiet = false;
+    bool everything = false;  // optimise: also what cannot win
+    bool background = false;  // optimise: only while nobody else computes
 };
 
 struct PromptFields {

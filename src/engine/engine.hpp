@@ -39,6 +39,7 @@ struct EngineOptions {
     std::uint64_t cache_memory_bytes = 256u << 20;
     std::uint64_t cache_disk_bytes = 0;  // 0 = nothing on disk
     std::filesystem::path cache_folder;  // of this process alone; none = nothing on disk
+    std::filesystem::path weights_cache;  // models::WeightsCache; empty = weights as published
 };
 
 /// A chat, ready for GenerationRequest.

@@ -1,0 +1,83 @@
+// jikji models …: its options.
+#include "app/app.hpp"
+#include "cli/command_tree.hpp"
+
+namespace jikji::cli {
+
+ModelsOptions CommandLine::models_options() const {
+    ModelsOptions out;
+    out.language = language_;
+    out.json = models_.json;
+    out.quiet = models_.quiet;
+    const CommonOptions& given = models_.common;
+    const auto data = given.data.empty() ? app::default_data_folder() : given.data;
+    out.data = data;
+    out.folder = given.models.empty() ? data / "models" : given.models;
+    return out;
+}
+
+CLI::App& CommandLine::models_command(CLI::App& group, const char* name, std::string_view english,
+                                      std::string_view korean, Action action) {
+    CLI::App& made = *command(group, name, english, korean, std::move(action));
+    common_flags(made, models_.common);
+    made.add_flag("--quiet", models_.quiet, t("no progress", "진행 표시 없음"));
+    json_flag(made, models_.json);
+    return made;
+}
+
+void CommandLine::add_models_weights(CLI::App& group) {
+    CLI::App& optimise = models_command(
+        group, "optimise", "measures which form of the weights is fastest here, and keeps it",
+        "이 컴퓨터에서 가장 빠른 가중치 형식을 재어 둡니다", [this] {
+            return models_optimise(models_options(), models_.name, models_.everything,
+                                   models_.background);
+        });
+    optimise.add_option("model", models_.name, t("its name", "모델 이름"))->required();
+    optimise.add_flag("--all", models_.everything,
+                      t("measure also forms that cannot win", "이길 수 없는 형식도 잽니다"));
+    optimise.add_flag("--background", models_.background,
+                      t("only while nobody else computes", "다른 계산이 없을 때만"));
+    CLI::App& score = models_command(
+        group, "perplexity", "how well a model predicts a text", "모델이 글을 얼마나 잘 예측하는지",
+        [this] { return models_perplexity(models_options(), models_.name, models_.text); });
+    score.add_option("model", models_.name, t("name or .gguf file", "이름이나 .gguf 파일"))
+        ->required();
+    score.add_option("--text", models_.text, t("a file (a text of our own)", "글 파일(자체 글)"));
+}
+
+void CommandLine::add_models() {
+    CLI::App& group = *command(root_, "models", "the models on this machine", "모델을 관리합니다");
+    const auto add = [this, &group](const char* name, std::string_view english,
+                                    std::string_view korean, Action action) -> CLI::App& {
+        return models_command(group, name, english, korean, std::move(action));
+    };
+    add("list", "what is here, and what can be had", "있는 모델과 받을 수 있는 모델",
+        [this] { return models_list(models_options()); });
+    CLI::App& show =
+        add("show", "one model: size, memory, whether it fits", "모델 하나: 크기, 메모리, 맞는지",
+            [this] { return models_show(models_options(), models_.name, models_.context); });
+    show.add_option("model", models_.name, t("name or .gguf file", "이름이나 .gguf 파일"))
+        ->required();
+    show.add_option("--context", models_.context, t("tokens", "토큰 수"))
+        ->check(CLI::Range(0, 1 << 20));
+    CLI::App& put = add("add", "takes in a GGUF file", "GGUF 파일을 넣습니다", [this] {
+        return models_add(models_options(), models_.source, models_.name, models_.link);
+    });
+    put.add_option("file", models_.source, t("a .gguf file", ".gguf 파일"))->required();
+    put.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
+    put.add_flag("--link", models_.link, t("a link instead of a copy", "복사하지 않고 링크"));
+    CLI::App& import =
+        add("import", "takes in a Hugging Face folder", "Hugging Face 폴더를 넣습니다",
+            [this] { return models_import(models_options(), models_.source, models_.name); });
+    import.add_option("folder", models_.source, t("the folder", "폴더"))->required();
+    import.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
+    add_models_weights(group);
+    for (CLI::App* named : {&add("pull", "fetches models by name", "이름으로 모델을 받습니다",
+                                 [this] { return models_pull(models_options(), models_.names); }),
+                            &add("rm", "removes models", "모델을 지웁니다",
+                                 [this] { return models_rm(models_options(), models_.names); })}) {
+        named->add_option("name", models_.names, t("names", "이름"))->required();
+    }
+}
+
+}  // namespace jikji::cli
