@@ -177,7 +177,8 @@ void KvDisk::run() {
             if (pending_.empty()) {
                 work_.wait(lock);
             } else {
-                work_.wait_until(lock, pending_.front().due);
+                const auto due = pending_.front().due;  // it may go while this waits
+                work_.wait_until(lock, due);
             }
         }
     }
