@@ -1,6 +1,7 @@
 """What the machine could do at best, from its bandwidth and arithmetic as measured in this run, and
-which share of it was reached. W = bytes of weights read per step, P = parameters that multiply,
-L = layers, d_kv = bytes of keys and values per token and layer, d = width of the attention."""
+which share of it was reached. W = bytes of weights read per step, P = parameters that multiply
+every prompt token (without the embeddings and the output), L = layers, d_kv = bytes of keys and
+values per token and layer, d = width of the attention."""
 
 import json
 import subprocess
@@ -21,8 +22,8 @@ class Shape:
 
 
 # The token embeddings of SmolLM2 are its output matrix, too: read once per step.
-SMOLLM2 = Shape("SmolLM2-135M", 96.6e6, 134.5e6, 30, 2 * 192 * 2, 576)
-SHAPE_7B = Shape("7B shape", 4.29e9, 7.11e9, 32, 2 * 1024 * 2, 4096)
+SMOLLM2 = Shape("SmolLM2-135M", 96.6e6, 106.2e6, 30, 2 * 192 * 2, 576)
+SHAPE_7B = Shape("7B shape", 4.29e9, 6.98e9, 32, 2 * 1024 * 2, 4096)
 
 
 class Machine:

@@ -1,0 +1,76 @@
+"""Two keys are two tenants: nothing that one made ever serves the other, neither a whole answer nor
+the beginning of a prompt. Equal requests of one tenant at the same moment are computed once."""
+
+import random
+import threading
+
+import pytest
+from program import CHAT, Server
+
+ONE, TWO = "sk-one-0123456789", "sk-two-0123456789"
+WORDS = "amber basil cedar delta ember fjord grove haven inlet jade karst lagoon".split()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tenants")
+    with Server(folder / "data", "--api-key", ONE, "--api-key", TWO) as running:
+        yield running
+
+
+def say(server, key, text, **more):
+    body = {"model": CHAT, "messages": [{"role": "user", "content": text}], "max_tokens": 1,
+            "temperature": 0, **more}
+    reply = server.post("/v1/chat/completions", body, headers={"Authorization": f"Bearer {key}"})
+    assert reply.status == 200, reply
+    usage = reply.json()["usage"]
+    return (usage["prompt_tokens_details"]["cached_tokens"], reply.headers["x-jikji-cache"],
+            reply.json()["choices"][0]["message"]["content"])
+
+
+def prompts(count):
+    """Longer than what is shared at all, each with a canary of its own in front."""
+    generator = random.Random(11)
+    return [f"canary {generator.randrange(10**9)} "
+            + " ".join(generator.choice(WORDS) for _ in range(60)) for _ in range(count)]
+
+
+def test_what_one_tenant_asked_is_new_to_the_other(server):
+    for text in prompts(25):
+        assert say(server, ONE, text)[1] == "miss"
+        cached, cache, answer = say(server, TWO, text)
+        # The template's own first tokens are too few to be shared.
+        assert cached < 64 and cache == "miss", text
+        cached, cache, again = say(server, TWO, text)
+        assert cache == "hit" and again == answer
+        cached, cache, again = say(server, ONE, text, use_cache=False)
+        assert cached >= 64 and cache == "off", "its own prefix is known to it"
+
+
+def streamed(server, key, text, out):
+    body = {"model": CHAT, "messages": [{"role": "user", "content": text}], "max_tokens": 48,
+            "temperature": 0, "stream": True}
+    reply = server.post("/v1/chat/completions", body, headers={"Authorization": f"Bearer {key}"})
+    assert reply.status == 200, reply
+    out.append((reply.headers["x-jikji-cache"], reply.text.count("data: {")))
+
+
+def test_equal_requests_at_the_same_moment_are_computed_once(server):
+    [text] = prompts(26)[25:]
+    out, steps = [], []
+    readers = [threading.Thread(target=streamed, args=(server, ONE, text, out)) for _ in range(6)]
+    stranger = threading.Thread(target=streamed, args=(server, TWO, text, steps))
+    for thread in [*readers, stranger]:
+        thread.start()
+    for thread in [*readers, stranger]:
+        thread.join()
+    assert sorted(cache for cache, _ in out) == ["hit"] * 5 + ["miss"]
+    assert len({events for _, events in out}) == 1, "all read the same pieces"
+    assert [cache for cache, _ in steps] == ["miss"], "another key computes for itself"
+
+
+def test_the_header_says_how_the_cache_was_used_on_streams(server):
+    out = []
+    streamed(server, ONE, "Say it once.", out)
+    streamed(server, ONE, "Say it once.", out)
+    assert [cache for cache, _ in out] == ["miss", "hit"]
