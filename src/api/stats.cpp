@@ -55,6 +55,11 @@ void set_gauges(Services& services) {
     registry
         .gauge("jikji_embedded_texts_cached", "Texts whose vectors were kept, or asked for twice")
         .set(static_cast<double>(now.embedded_cached));
+    registry
+        .gauge("jikji_tokens_drafted", "Tokens computed before they were chosen, since the start")
+        .set(static_cast<double>(now.drafted));
+    registry.gauge("jikji_tokens_drafted_held", "Of these, chosen")
+        .set(static_cast<double>(now.held));
     registry.gauge("jikji_step_seconds", "Time of the last decode step").set(now.step_ms / 1000);
     registry.gauge("jikji_cache_entries", "Answers in the response cache")
         .set(static_cast<double>(services.cache.entries()));

@@ -166,6 +166,7 @@ struct App::Rooms {
           engine({.context = options.context,
                   .parallel = options.parallel,
                   .threads = options.threads,
+                  .speculation = options.speculation,
                   .gpu_layers = options.gpu_layers,
                   .queue = limits::kQueueLength,
                   .embedding_cache = options.embedding_cache,

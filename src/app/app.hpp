@@ -20,6 +20,7 @@ struct AppOptions {
     int context = 4096;             // tokens of one chat sequence
     int parallel = 16;              // chat sequences in one batch
     int gap_ms = 100;               // between two tokens while others' prompts are read
+    bool speculation = true;        // guess at text that is quoted; what is said stays the same
     int gpu_layers = -1;            // -1 = as many as fit
     bool optimise_weights = true;   // load the copy that is faster here, if one was found
     std::filesystem::path program;  // our executable, to find one; empty = do not look

@@ -173,6 +173,9 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     number_flag(serve, "--gap-ms", serve_.gap_ms, CLI::Range(1, 60'000),
                 t("pause between two tokens while others' prompts are read (100)",
                   "다른 프롬프트를 읽는 동안 토큰 사이의 간격, 밀리초(100)"));
+    serve.add_flag(
+        "!--no-speculation", serve_.speculation,
+        t("do not guess at text that an answer quotes", "답변이 인용하는 글을 미리 계산하지 않음"));
     gpu_flag(serve);
     serve
         .add_option("--weights", serve_.weights,

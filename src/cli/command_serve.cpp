@@ -22,6 +22,7 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.context = options.context;
     out.parallel = options.parallel;
     out.gap_ms = options.gap_ms;
+    out.speculation = options.speculation;
     out.gpu_layers = options.gpu_layers;
     out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
     out.cache_memory_mb = options.cache_memory_mb;

@@ -41,6 +41,7 @@ struct ServeOptions {
     int context = 4096;
     int parallel = 16;
     int gap_ms = 100;
+    bool speculation = true;
     int gpu_layers = -1;
     int embedding_cache = 32;
     int cache_memory_mb = 256;

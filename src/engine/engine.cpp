@@ -312,6 +312,8 @@ private:
             now.running += loaded->generator->running();
             now.swaps += counters.swapped;
             now.step_tokens += counters.step_tokens;
+            now.drafted += counters.drafted;
+            now.held += counters.held;
             now.queue_wait_seconds = std::max(now.queue_wait_seconds, counters.wait_seconds);
             now.busy_seconds += loaded->generator->seconds_left();
         }

@@ -26,12 +26,13 @@ struct ModelFile {
 };
 
 struct EngineOptions {
-    int context = 4096;   // tokens of one chat sequence; capped by what the model was trained on
-    int parallel = 16;    // chat sequences in one batch
-    int cells = 0;        // KV cells they share; 0 = a whole context and a stretch for each
-    int threads = 0;      // 0 = the machine's physical cores
-    int gpu_layers = -1;  // -1 = as many as fit; ignored where no GPU was built in
-    std::size_t queue = 256;                  // requests that may wait
+    int context = 4096;  // tokens of one chat sequence; capped by what the model was trained on
+    int parallel = 16;   // chat sequences in one batch
+    int cells = 0;       // KV cells they share; 0 = a whole context and a stretch for each
+    int threads = 0;     // 0 = the machine's physical cores
+    bool speculation = true;  // guesses at what quotes; the text stays what it is
+    int gpu_layers = -1;      // -1 = as many as fit; ignored where no GPU was built in
+    std::size_t queue = 256;  // requests that may wait
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model; 0 = none
     std::size_t queue_of_one_tenant = 0;      // of `queue`; 0 = half
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts are read

@@ -30,6 +30,7 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
                         .sequences = options.parallel,
                         .batch = std::max(kStepTokens, options.parallel),
                         .microbatch = kStepTokens,
+                        .outputs = options.parallel + kDraftRowsMost,
                         .threads = options.threads}),
       costs_(static_cast<double>(model_->weight_bytes()),
              static_cast<double>(model_->parameters())),
@@ -123,7 +124,7 @@ void Generator::read_outputs() {
     }
 }
 
-void Generator::advance(Sequence& sequence, int output) {
+void Generator::choose(Sequence& sequence, int output) {
     if (sequence.left() <= 0) return end(sequence, Finish::kLength);  // max_tokens 0: only a prompt
     const std::span<const float> logits = context_.logits(output);
     const std::optional<Token> choice = sequence.sampler.sample(logits);

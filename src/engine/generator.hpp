@@ -32,6 +32,9 @@ namespace jikji::engine {
 /// already being answered.
 inline constexpr int kStepTokens = 512;
 
+/// Tokens of one step that are computed before they are chosen (speculation.cpp).
+inline constexpr int kDraftRowsMost = 30;
+
 struct GeneratorOptions {
     int context = 4096;  // tokens of one sequence
     int cells = 8192;    // KV cells in all
@@ -40,6 +43,7 @@ struct GeneratorOptions {
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts come
     std::size_t swap_bytes = 512u << 20;  // of sequences that wait; beyond, they are computed again
     std::string layout;                   // see PrefixReuse
+    bool speculation = true;              // see speculation.cpp
 };
 
 class Generator {
@@ -67,6 +71,8 @@ public:
     struct Counters {
         std::int64_t swapped = 0;  // sequences that made room, so far
         int step_tokens = 0;       // of the last step
+        std::int64_t drafted = 0;  // tokens computed before they were chosen, so far
+        std::int64_t held = 0;     // of these, chosen
         double wait_seconds = 0;   // in the queue, of those that started lately (moving average)
     };
     const Counters& counters() const { return counters_; }
@@ -111,8 +117,16 @@ private:
     void compute();
     bool nobody_wants() const;
     void charge();
-    void read_outputs();
+
+    // speculation.cpp: tokens that are computed before they are chosen
+    int spare_rows(std::size_t rows) const;
+    std::vector<Token> draft_for(Sequence& sequence, int spare) const;
+    int put_row(Sequence& sequence, int spare);
     void advance(Sequence& sequence, int output);
+
+    // generator.cpp: what a step made
+    void read_outputs();
+    void choose(Sequence& sequence, int output);
     void emit(Sequence& sequence, Token token, std::span<const float> logits);
     void end(Sequence& sequence, Finish reason);
     void release_ended();

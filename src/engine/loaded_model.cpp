@@ -61,6 +61,7 @@ std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptio
     lane.parallel = options.parallel;
     lane.threads = options.threads;
     lane.gap_seconds = options.gap_seconds;
+    lane.speculation = options.speculation;
     lane.layout = loaded->fingerprint + kStateLayout;
     loaded->generator = std::make_unique<Generator>(loaded->model, lane, cache);
     return loaded;

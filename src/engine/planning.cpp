@@ -31,14 +31,12 @@ void Generator::plan(int gaps) {
     std::vector<Sequence*> rows;
     for (auto& s : running_) {
         s->planned = 0;
+        s->draft.clear();
         if (s->prompt_done()) rows.push_back(s.get());
     }
     std::sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->id < b->id; });
-    for (Sequence* s : rows) {
-        put(*s, 1);
-        ++work_.rows;
-        work_.row_context += s->computed;
-    }
+    int spare = spare_rows(rows.size());
+    for (Sequence* s : rows) spare -= put_row(*s, spare);
     share_with_prompts(gaps);
     counters_.step_tokens = static_cast<int>(batch_.size());
 }
@@ -96,7 +94,7 @@ void Generator::compute() {
 void Generator::charge() {
     for (auto& s : running_) {
         if (s->planned == 0) continue;
-        const double cost = s->prompt_done() ? kAnswerTokenCost : s->planned;
+        const double cost = s->prompt_done() ? kAnswerTokenCost * s->planned : s->planned;
         s->computed += s->planned;
         shares_.serve(s->request.tenant, cost);
         const double kept = std::min(cost, s->promised);

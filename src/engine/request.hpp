@@ -166,6 +166,8 @@ struct EngineStats {
     int swapped_out = 0;                // of those that wait: they ran, and gave way
     std::int64_t swaps = 0;             // so far
     int step_tokens = 0;                // of the last step
+    std::int64_t drafted = 0;           // tokens computed before they were chosen, so far
+    std::int64_t held = 0;              // of these, chosen
     double queue_wait_seconds = 0;      // of those that started lately
     double busy_seconds = 0;            // what is here will probably take so long
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/fair_queue.hpp"
+#include "engine/prompt_lookup.hpp"
 #include "engine/stream.hpp"
 #include "engine/text_filter.hpp"
 #include "engine/waiting_room.hpp"
@@ -38,10 +39,12 @@ struct Sequence {
     llama::Sampler sampler;
     TextFilter filter;
     std::vector<Token> tokens;  // prompt, then what was made
-    int id = -1;                // llama's sequence id while running
-    int computed = 0;           // tokens whose KV is there
-    int reused = 0;             // of the prompt, not computed by this sequence
-    int planned = 0;            // tokens of this step
+    PromptLookup lookup;
+    std::vector<Token> draft;  // of this step: guesses behind the last token
+    int id = -1;               // llama's sequence id while running
+    int computed = 0;          // tokens whose KV is there
+    int reused = 0;            // of the prompt, not computed by this sequence
+    int planned = 0;           // tokens of this step
     int made = 0;
     bool fetched = false;  // what the disk has of its beginning was asked for
     bool started = false;  // it has run before, if only to step back

@@ -51,9 +51,12 @@ llama_context_params params_of(const ContextOptions& options, int threads) {
     params.n_ubatch = static_cast<std::uint32_t>(options.microbatch);
     const int scratch = options.embeddings ? 0 : 1;
     params.n_seq_max = static_cast<std::uint32_t>(options.sequences + scratch);
-    // Logits are wanted of one token a sequence; room for those of a whole batch would be 100 MB at
-    // a vocabulary of 50,000.
-    if (!options.embeddings) params.n_outputs_max = params.n_seq_max;
+    // Logits are wanted of few tokens; room for those of a whole batch would be 100 MB at a
+    // vocabulary of 50,000.
+    if (!options.embeddings) {
+        params.n_outputs_max =
+            std::max(params.n_seq_max, static_cast<std::uint32_t>(options.outputs));
+    }
     params.n_threads = threads;
     params.n_threads_batch = threads;
     params.embeddings = options.embeddings;

@@ -21,6 +21,7 @@ struct ContextOptions {
     int sequences = 1;
     int batch = 2048;         // tokens of one decode() call
     int microbatch = 512;     // tokens of one pass through the weights
+    int outputs = 0;          // tokens of one decode() whose logits are wanted; 0 = sequences
     int threads = 0;          // 0 = as many as the machine has for arithmetic
     bool embeddings = false;  // pooled vectors instead of logits
 };

@@ -1,0 +1,80 @@
+// Tokens that are computed before they are chosen: where a grammar leaves one text, and where an
+// answer quotes its prompt or itself (prompt_lookup.hpp). Each is kept only if the sampler chooses
+// it, from the same logits as without, so nothing but the speed changes.
+#include <algorithm>
+
+#include "engine/generator.hpp"
+#include "engine/sequence.hpp"
+
+namespace jikji::engine {
+namespace {
+
+// Rows of a step with drafts. Weights are multiplied by other kernels from 32 rows on, whose
+// rounding differs: a guess must not change the text of a neighbour.
+constexpr int kRowsMost = 31;
+
+}  // namespace
+
+/// How many rows beside one for each of `rows` sequences the next step may have.
+int Generator::spare_rows(std::size_t rows) const {
+    if (!options_.speculation || !model_->cuttable()) return 0;  // a wrong guess is cut off again
+    const int cells = options_.cells - cells_used();
+    return std::clamp(std::min(kRowsMost - static_cast<int>(rows), cells), 0, kDraftRowsMost);
+}
+
+/// What to compute behind the last token of `s`, at most `spare` tokens.
+std::vector<Token> Generator::draft_for(Sequence& s, int spare) const {
+    const int most = std::min({spare, s.left() - 1, PromptLookup::kLongest});
+    if (most <= 0) return {};
+    if (s.constrained()) {
+        auto forced = s.sampler.forced_tokens(static_cast<std::size_t>(most));
+        if (!forced.empty()) return forced;
+    }
+    s.lookup.follow(s.tokens);
+    auto found = s.lookup.propose(s.tokens, most);
+    if (found.empty()) return found;
+    const int worth = s.lookup.worth(static_cast<int>(found.size()), [&](int count) {
+        StepWork work = work_;
+        work.rows += 1 + count;
+        work.row_context += (1.0 + count) * s.computed;
+        return costs_.seconds(work);
+    });
+    found.resize(static_cast<std::size_t>(worth));
+    return found;
+}
+
+/// One row for the next token of `s`, and one for each token of its draft. Returns these.
+int Generator::put_row(Sequence& s, int spare) {
+    s.draft = draft_for(s, spare);
+    put(s, 1);
+    int at = s.computed + 1;
+    for (const Token token : s.draft) batch_.push_back({token, at++, s.id, true});
+    const int drafted = static_cast<int>(s.draft.size());
+    s.planned += drafted;
+    work_.rows += 1 + drafted;
+    work_.row_context += (1.0 + drafted) * s.computed;
+    counters_.drafted += drafted;
+    return drafted;
+}
+
+/// The token behind each row, as long as the draft says the same; what was computed in vain leaves
+/// the cells.
+void Generator::advance(Sequence& s, int output) {
+    const int before = s.computed - static_cast<int>(s.draft.size());  // the first row's included
+    int held = 0;
+    for (const Token guess : s.draft) {
+        choose(s, output + held);
+        if (s.ended || s.tokens.back() != guess) break;
+        ++held;
+    }
+    const bool all = held == static_cast<int>(s.draft.size());
+    if (all && !s.ended) choose(s, output + held);
+    counters_.held += held;
+    if (!all) {
+        s.computed = before + held;
+        context_.forget_from(s.id, s.computed);
+    }
+    s.draft.clear();
+}
+
+}  // namespace jikji::engine
