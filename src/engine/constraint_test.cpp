@@ -7,6 +7,8 @@
 
 #include "base/error.hpp"
 #include "engine/engine.hpp"
+#include "engine/generator.hpp"
+#include "engine/sequence.hpp"
 #include "support/tiny_model.hpp"
 
 using namespace jikji;
@@ -86,6 +88,51 @@ TEST_CASE("a grammar without a way on ends the answer cleanly") {
     Stream stuck = f.engine.submit(f.request("root ::= \"ab\" []", 50));
     CHECK(read(stuck) == "ab");
     CHECK(stuck.finish() == Finish::kStop);
+}
+
+TEST_CASE("what the grammar forces is computed in few steps, and is the same text") {
+    Fixture f;
+    const auto model =
+        std::make_shared<const llama::Model>(f.folder / "tiny.gguf", llama::ModelOptions{});
+    const auto steps_for = [&](const std::string& grammar, std::string* text) {
+        PrefixCache cache({});
+        Generator generator(model, {.context = 512, .cells = 1024, .parallel = 2, .threads = 1},
+                            cache);
+        GenerationRequest request = f.request(grammar, 200);
+        request.top_logprobs = 1;
+        auto writer = std::make_shared<StreamWriter>();
+        Stream stream(writer);
+        generator.add(std::move(request), writer);
+        int steps = 0;
+        for (; !generator.idle(); ++steps) generator.step();
+        *text = read(stream);
+        CHECK(stream.usage().completion_tokens == static_cast<int>(text->size()));
+        return steps;
+    };
+    std::string text;
+    CHECK(steps_for("root ::= \"" + std::string(40, 'x') + "\"", &text) <= 4);
+    CHECK(text == std::string(40, 'x'));
+    // A choice between forced stretches: what follows a refused guess is computed anew.
+    std::string mixed;
+    CHECK(steps_for("root ::= (\"abcdefgh\" [0-9] \"ijklmnop\"){4}", &mixed) < 30);
+    const std::regex shape("(abcdefgh[0-9]ijklmnop){4}");
+    CHECK(std::regex_match(mixed, shape));
+    const std::string digits = [&] {
+        std::string out;
+        for (const char c : mixed) {
+            if (c >= '0' && c <= '9') out += c;
+        }
+        return out;
+    }();
+    // The digits are those that a model which reads the text token by token would choose.
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        GenerationRequest one = f.request("root ::= [0-9]", 1);
+        const std::string before = mixed.substr(0, i * 17 + 8);
+        const auto tokens = f.engine.tokenize("tiny", before, false);
+        one.prompt.insert(one.prompt.end(), tokens.begin(), tokens.end());
+        Stream stream = f.engine.submit(std::move(one));
+        CHECK(read(stream) == digits.substr(i, 1));
+    }
 }
 
 TEST_CASE("logprobs are the model's own, whatever the grammar bars") {

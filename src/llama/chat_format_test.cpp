@@ -25,7 +25,8 @@ common_chat_templates_ptr family(const std::string& name) {
 ChatTurn turn(const char* role, const char* content) { return {role, content, {}, {}, {}, {}}; }
 
 const char* const kParameters =
-    R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer"}},"required":["city"]})";
+    R"({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"in)"
+    R"(teger"}},"required":["city"]})";
 
 ChatOptions with_tools() {
     ChatOptions out;
@@ -88,7 +89,8 @@ TEST_CASE("calls in the formats of several families: prompt, grammar, parser, pa
         {"meta-llama-Llama-3.1-8B-Instruct",
          R"({"name": "get_weather", "parameters": {"city": "Seoul", "days": 2}})", ""},
         {"mistralai-Mistral-Nemo-Instruct-2407",
-         R"([TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Seoul", "days": 2}, "id": "123456789"}])",
+         R"([TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Seoul", "days")"
+         R"(: 2}, "id": "123456789"}])",
          ""},
     };
     for (const Family& each : families) {

@@ -1,7 +1,6 @@
 #include "llama/schema_grammar.hpp"
 
 #include <fmt/format.h>
-#include <json.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,51 +8,17 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "llama/integer_grammar.hpp"
 #include "llama/pattern_grammar.hpp"
 #include "llama/schema_keywords.hpp"
+#include "llama/schema_scalars.hpp"
+#include "llama/schema_values.hpp"
 
 namespace jikji::llama {
 namespace {
 
-using Json = common_json;
-
-// Values of any kind, in the form that the header describes.
-const std::map<std::string, std::string> kCommon = {
-    {"value", "object | array | string | number | boolean | null"},
-    {"object", R"("{" (string ": " value (", " string ": " value)*)? "}")"},
-    {"array", R"("[" (value (", " value)*)? "]")"},
-    {"string", R"("\"" char* "\"")"},
-    {"char", R"([^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" unit))"},
-    // No surrogates: half of a pair alone is no text.
-    {"unit", "[0-9a-cA-CefEF] hex{3} | [dD] [0-7] hex{2}"},
-    {"hex", "[0-9a-fA-F]"},
-    {"whole", R"("0" | [1-9] [0-9]{0,15})"},
-    {"decimals", R"(("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?)"},
-    {"number", R"("-"? whole decimals)"},
-    {"integer", R"("-"? whole)"},
-    {"boolean", R"("true" | "false")"},
-    {"null", R"("null")"},
-    {"date", R"([0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01]))"},
-    {"clock", R"(([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])"},
-    {"time", R"(clock ":" [0-5] [0-9] ("." [0-9]{1,9})? ("Z" | [-+] clock))"},
-    {"date-time", R"(date "T" time)"},
-    {"uuid", R"(hex{8} "-" hex{4} "-" hex{4} "-" hex{4} "-" hex{12})"},
-};
-
-/// "a": 1 as a GBNF literal of that very text.
-std::string literal(const std::string& text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + "\"";
-}
-
-class Writer {
+class Writer : SchemaScalars {
 public:
-    Writer(const std::string& field, const SchemaLimits& limits) : field_(field), limits_(limits) {}
+    using SchemaScalars::SchemaScalars;
 
     std::string write(const std::string& text) {
         root_ = parsed(text);
@@ -65,8 +30,7 @@ public:
             rules_[rule] = schema(*node, path, 0);
         }
         for (const auto& [name, rule] : rules_) out += name + " ::= " + rule + "\n";
-        for (const std::string& name : used_) out += name + " ::= " + kCommon.at(name) + "\n";
-        return out;
+        return out.append(write_common());
     }
 
     std::string any_object() {
@@ -81,64 +45,6 @@ private:
         const Json* node;
         std::string path;
     };
-
-    [[noreturn]] void fail(ErrorCode code, const std::string& path, const std::string& why,
-                           const std::string& korean) const {
-        const std::string where = path.empty() ? "the schema" : path;
-        throw Error(code, fmt::format("{}: {} {}", field_, where, why), field_,
-                    fmt::format("{}: {} {}", field_, where, korean));
-    }
-    [[noreturn]] void wrong(const std::string& path, const std::string& why) const {
-        fail(ErrorCode::kInvalidArgument, path, why, "스키마가 올바르지 않습니다: " + why);
-    }
-    [[noreturn]] void unsupported(const std::string& path, const std::string& keyword,
-                                  const std::string& why) const {
-        fail(ErrorCode::kUnsupported, path,
-             fmt::format("has '{}', {}; take it out, or say it in another way", keyword, why),
-             fmt::format("'{}' 키워드는 지원하지 않습니다. 빼거나 다르게 표현하세요.", keyword));
-    }
-    [[noreturn]] void too_large(const std::string& path, const std::string& what,
-                                std::size_t limit) const {
-        fail(ErrorCode::kTooLarge, path, fmt::format("{}; {} is the limit", what, limit),
-             fmt::format("한도 {}을(를) 넘었습니다: {}", limit, what));
-    }
-
-    Json parsed(const std::string& text) {
-        if (text.size() > limits_.bytes) too_large("", "has too many bytes", limits_.bytes);
-        int depth = 0;
-        bool quoted = false;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (quoted && text[i] == '\\')
-                ++i;
-            else if (text[i] == '"')
-                quoted = !quoted;
-            else if (!quoted && (text[i] == '{' || text[i] == '['))
-                ++depth;
-            else if (!quoted && (text[i] == '}' || text[i] == ']'))
-                --depth;
-            if (depth > 4 * limits_.depth) too_large("", "nests too deep", most_depth());
-        }
-        Json out = Json::parse_no_throw(text);
-        if (out.is_discarded()) wrong("", "is no JSON");
-        return out;
-    }
-    std::size_t most_depth() const { return static_cast<std::size_t>(limits_.depth); }
-
-    // Which rules of kCommon are needed, with those that they need.
-    std::string common(const std::string& name) {
-        if (!used_.insert(name).second) return name;
-        const std::string& rule = kCommon.at(name);
-        for (const auto& [other, unused] : kCommon) {
-            const auto at = rule.find(other);
-            if (at != std::string::npos) common(other);  // a word too many does no harm
-        }
-        return name;
-    }
-    std::string write_common() {
-        std::string out;
-        for (const std::string& name : used_) out += name + " ::= " + kCommon.at(name) + "\n";
-        return out;
-    }
 
     std::string add_rule(const std::string& expression) {
         std::string name = fmt::format("r{}", rules_.size());
@@ -163,52 +69,6 @@ private:
         }
         if (node.contains("const") || node.contains("enum")) return values(node, path);
         return typed(node, path, depth);
-    }
-
-    // Everything beside `keyword` must be without meaning.
-    void only(const Json& node, const std::string& path, const std::string& keyword,
-              const std::string& also = {}) const {
-        for (const auto& [key, value] : node.items()) {
-            if (key == keyword || key == also || is_in(kAnnotations, key)) continue;
-            unsupported(path, key, fmt::format("which is not supported beside {}", keyword));
-        }
-    }
-
-    static std::string unescaped(const std::string& token) {
-        std::string out;
-        for (std::size_t i = 0; i < token.size(); ++i) {
-            if (token[i] == '~' && i + 1 < token.size()) {
-                out += token[++i] == '1' ? '/' : '~';
-            } else {
-                out += token[i];
-            }
-        }
-        return out;
-    }
-
-    // RFC 6901.
-    const Json& target_of(const std::string& ref, const std::string& path) const {
-        if (ref != "#" && !ref.starts_with("#/")) {
-            unsupported(path, "$ref", fmt::format("whose '{}' is not in this schema", ref));
-        }
-        const Json* at = &root_;
-        for (std::size_t from = 2; from <= ref.size() && ref != "#";) {
-            const std::size_t end = std::min(ref.find('/', from), ref.size());
-            const std::string key = unescaped(ref.substr(from, end - from));
-            from = end + 1;
-            const bool number =
-                !key.empty() && key.size() < 7 &&
-                std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
-            if (at->is_object() && at->contains(key)) {
-                at = &at->at(key);
-            } else if (at->is_array() && number &&
-                       static_cast<std::size_t>(std::stoi(key)) < at->size()) {
-                at = &at->at(static_cast<std::size_t>(std::stoi(key)));
-            } else {
-                wrong(path, fmt::format("has the $ref '{}', which leads nowhere", ref));
-            }
-        }
-        return *at;
     }
 
     std::string reference(const Json& node, const std::string& path) {
@@ -246,16 +106,6 @@ private:
         return "(" + out + ")";
     }
 
-    const Json& resolved(const Json& node, const std::string& path) const {
-        const Json* at = &node;
-        for (int hops = 0; at->is_object() && at->contains("$ref"); ++hops) {
-            if (hops > limits_.depth || !at->at("$ref").is_string())
-                wrong(path, "refers to itself");
-            at = &target_of(at->at("$ref").get<std::string>(), path);
-        }
-        return *at;
-    }
-
     // oneOf says exactly one; a choice says at least one. They are the same where no value can fit
     // two of the alternatives.
     void must_differ(const Json& parts, const std::string& path) const {
@@ -270,74 +120,6 @@ private:
                                         k, i));
             }
         }
-    }
-
-    static std::set<std::string> constants(const Json& node) {
-        std::set<std::string> out;
-        if (!node.is_object()) return out;
-        if (node.contains("const")) out.insert(node.at("const").dump());
-        if (node.contains("enum") && node.at("enum").is_array()) {
-            for (const Json& value : node.at("enum")) out.insert(value.dump());
-        }
-        return out;
-    }
-
-    static bool apart(const std::set<std::string>& a, const std::set<std::string>& b) {
-        if (a.empty() || b.empty()) return false;
-        return std::none_of(a.begin(), a.end(), [&](const auto& value) { return b.count(value); });
-    }
-
-    static bool differ(const Json& a, const Json& b) {
-        if (!a.is_object() || !b.is_object()) return false;
-        if (apart(constants(a), constants(b))) return true;
-        if (!a.contains("type") || !b.contains("type")) return false;
-        if (!a.at("type").is_string() || !b.at("type").is_string()) return false;
-        const std::string left = a.at("type").get<std::string>();
-        const std::string right = b.at("type").get<std::string>();
-        const auto numeric = [](const auto& t) { return t == "integer" || t == "number"; };
-        if (left != right) return !(numeric(left) && numeric(right));
-        if (left != "object" || !a.contains("properties") || !b.contains("properties"))
-            return false;
-        for (const auto& [name, property] : a.at("properties").items()) {
-            if (!b.at("properties").contains(name) || !requires_it(a, name)) continue;
-            if (!requires_it(b, name)) continue;
-            if (apart(constants(property), constants(b.at("properties").at(name)))) return true;
-        }
-        return false;
-    }
-
-    static bool requires_it(const Json& node, const std::string& name) {
-        if (!node.contains("required") || !node.at("required").is_array()) return false;
-        for (const Json& each : node.at("required")) {
-            if (each.is_string() && each.get<std::string>() == name) return true;
-        }
-        return false;
-    }
-
-    static bool fits(const Json& value, const std::string& type) {
-        if (type == "string") return value.is_string();
-        if (type == "integer") return value.is_number_integer();
-        if (type == "number") return value.is_number();
-        if (type == "boolean") return value.is_boolean();
-        if (type == "null") return value.is_null();
-        if (type == "array") return value.is_array();
-        return type == "object" && value.is_object();
-    }
-
-    // The value as text in the form of all others: ": " and ", ".
-    static std::string spaced(const Json& value) {
-        if (value.is_object()) {
-            std::string out;
-            for (const auto& [key, member] : value.items()) {
-                out.append(out.empty() ? "" : ", ").append(Json::make(key).dump());
-                out.append(": ").append(spaced(member));
-            }
-            return "{" + out + "}";
-        }
-        if (!value.is_array()) return value.dump();
-        std::string out;
-        for (const Json& item : value) out.append(out.empty() ? "" : ", ").append(spaced(item));
-        return "[" + out + "]";
     }
 
     std::string values(const Json& node, const std::string& path) {
@@ -403,13 +185,6 @@ private:
         return {};
     }
 
-    static bool concerns(const std::string& key, const std::string& type) {
-        return (type == "object" && is_in(kOfObjects, key)) ||
-               (type == "array" && is_in(kOfArrays, key)) ||
-               (type == "string" && is_in(kOfStrings, key)) ||
-               ((type == "number" || type == "integer") && is_in(kOfNumbers, key));
-    }
-
     std::string typed(const Json& node, const std::string& path, int depth) {
         const std::vector<std::string> types = types_of(node, path);
         for (const auto& [key, value] : node.items()) {
@@ -440,108 +215,6 @@ private:
         if (type == "number") return number(node, path);
         if (type == "boolean" || type == "null") return common(type);
         wrong(path, fmt::format("has the type '{}', which there is not", type));
-    }
-
-    int count(const Json& node, const char* key, const std::string& path, int otherwise) const {
-        if (!node.contains(key)) return otherwise;
-        const Json& value = node.at(key);
-        const double number = value.is_number() ? value.get<double>() : -1;
-        if (!(number >= 0) || number != std::floor(number)) {
-            wrong(path, fmt::format("has a {} that is no whole number from 0", key));
-        }
-        if (number > limits_.repeats) {
-            too_large(path, fmt::format("has a {} of {}", key, value.dump()),
-                      static_cast<std::size_t>(limits_.repeats));
-        }
-        return static_cast<int>(number);
-    }
-
-    std::string string(const Json& node, const std::string& path) {
-        const int least = count(node, "minLength", path, 0);
-        const int most = count(node, "maxLength", path, -1);
-        const bool counted = least > 0 || most >= 0;
-        if (most >= 0 && most < least) wrong(path, "has a maxLength below its minLength");
-        if (node.contains("pattern")) {
-            if (counted) unsupported(path, "pattern", "which is not supported beside a length");
-            if (node.contains("format")) {
-                unsupported(path, "pattern", "which is not supported beside format");
-            }
-            return pattern(node.at("pattern"), path);
-        }
-        if (node.contains("format")) {
-            const Json& value = node.at("format");
-            const std::string name = value.is_string() ? value.get<std::string>() : value.dump();
-            if (name != "date" && name != "time" && name != "date-time" && name != "uuid") {
-                unsupported(path, "format",
-                            fmt::format("of which '{}' is not supported (date, time, date-time and "
-                                        "uuid are)",
-                                        name));
-            }
-            if (counted) unsupported(path, "format", "which is not supported beside a length");
-            return fmt::format(R"("\"" {} "\"")", common(name));
-        }
-        if (!counted) return common("string");
-        const std::string upper = most >= 0 ? std::to_string(most) : "";
-        return fmt::format(R"("\"" {}{{{},{}}} "\"")", common("char"), least, upper);
-    }
-
-    std::string pattern(const Json& value, const std::string& path) {
-        if (!value.is_string()) wrong(path, "has a pattern that is no text");
-        const std::string text = value.get<std::string>();
-        if (text.size() > limits_.pattern) too_large(path, "has a long pattern", limits_.pattern);
-        try {
-            return fmt::format(R"("\"" {} "\"")", pattern_grammar(text, limits_.repeats));
-        } catch (const std::invalid_argument& cause) {
-            unsupported(path, "pattern",
-                        fmt::format("of which '{}' cannot be kept: {}", text, cause.what()));
-        }
-    }
-
-    std::optional<double> bound(const Json& node, const char* key, const std::string& path) const {
-        if (!node.contains(key)) return std::nullopt;
-        const Json& value = node.at(key);
-        if (!value.is_number()) wrong(path, fmt::format("has a {} that is no number", key));
-        const double number = value.get<double>();
-        constexpr double kExact = 9007199254740992.0;  // 2^53
-        if (!(std::abs(number) <= kExact)) {
-            unsupported(path, key, "which is beyond 2^53");
-        }
-        return number;
-    }
-
-    std::string integer(const Json& node, const std::string& path) {
-        std::optional<std::int64_t> least;
-        std::optional<std::int64_t> most;
-        const auto raise = [&](double to) {
-            least = std::max(least.value_or(INT64_MIN), static_cast<std::int64_t>(to));
-        };
-        const auto lower = [&](double to) {
-            most = std::min(most.value_or(INT64_MAX), static_cast<std::int64_t>(to));
-        };
-        if (const auto b = bound(node, "minimum", path)) raise(std::ceil(*b));
-        if (const auto b = bound(node, "exclusiveMinimum", path)) raise(std::floor(*b) + 1);
-        if (const auto b = bound(node, "maximum", path)) lower(std::floor(*b));
-        if (const auto b = bound(node, "exclusiveMaximum", path)) lower(std::ceil(*b) - 1);
-        if (!least && !most) return common("integer");
-        if (least && most && *least > *most) wrong(path, "has a maximum below its minimum");
-        return integer_grammar(least, most);
-    }
-
-    std::string number(const Json& node, const std::string& path) {
-        bool bounded = false;
-        for (const std::string_view key : kOfNumbers) {
-            const std::string name(key);
-            const auto value = bound(node, name.c_str(), path);
-            if (!value) continue;
-            if (name != "minimum" || *value != 0) {
-                unsupported(path, name,
-                            "which for the type number is only supported as a minimum of 0 (for "
-                            "integer any is)");
-            }
-            bounded = true;
-        }
-        if (!bounded) return common("number");
-        return common("whole") + " " + common("decimals");
     }
 
     std::string array(const Json& node, const std::string& path, int depth) {
@@ -697,13 +370,9 @@ private:
         return add_rule(out);
     }
 
-    const std::string& field_;
-    const SchemaLimits& limits_;
-    Json root_;
     int nodes_ = 0;
     int values_ = 0;
     std::map<std::string, std::string> rules_;
-    std::set<std::string> used_;
     std::map<std::string, std::string> references_;
     std::vector<Waiting> waiting_;
 };

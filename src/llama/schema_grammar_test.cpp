@@ -49,12 +49,15 @@ TEST_CASE("schemas, texts that they take, and texts that they do not") {
         std::vector<const char*> bad;
     };
     const std::vector<Case> cases = {
-        {R"({"type":"object","properties":{"name":{"type":"string","maxLength":3},"age":{"type":"integer"}},"required":["name","age"],"additionalProperties":false})",
+        {R"({"type":"object","properties":{"name":{"type":"string","maxLength":3},"age)"
+         R"(":{"type":"integer"}},"required":["name","age"],"additionalProperties":fal)"
+         R"(se})",
          {R"({"name": "Bob", "age": 7})", R"({"name": "", "age": -12})",
           R"({"name": "한국어", "age": 0})"},
          {R"({"name": "Bobb", "age": 7})", R"({"age": 7, "name": "Bob"})", R"({"name": "Bob"})",
           R"({"name": "Bob", "age": 07})", R"({"name": "Bob", "age": 7, "x": 1})"}},
-        {R"({"type":"object","properties":{"a":{"type":"null"},"b":{"type":"boolean"},"c":{"const":1}},"required":["b"]})",
+        {R"({"type":"object","properties":{"a":{"type":"null"},"b":{"type":"boolean"},)"
+         R"("c":{"const":1}},"required":["b"]})",
          {R"({"b": true})", R"({"a": null, "b": false})", R"({"a": null, "b": true, "c": 1})",
           R"({"b": true, "c": 1})"},
          {"{}", R"({"a": null})", R"({"b": true, "a": null})", R"({"b": true, "c": 2})",
@@ -62,7 +65,8 @@ TEST_CASE("schemas, texts that they take, and texts that they do not") {
         {R"({"properties":{"a":{},"b":{}}})",
          {"{}", R"({"a": [1, {"x": "y"}]})", R"({"b": 2})", R"({"a": 1, "b": 2})"},
          {R"({"b": 1, "a": 2})", R"({"c": 1})"}},
-        {R"({"type":"object","properties":{"ab":{"type":"integer"}},"additionalProperties":{"type":"string"}})",
+        {R"({"type":"object","properties":{"ab":{"type":"integer"}},"additionalPropert)"
+         R"(ies":{"type":"string"}})",
          {"{}", R"({"ab": 1, "a": "x"})", R"({"abc": "x"})", R"({"ac": "x", "b": "y"})",
           R"({"": "x"})"},
          {R"({"ab": "x"})", R"({"ab": 1, "ab": "x"})", R"({"\u0061b": "x"})", R"({"a"b": "x"})"}},
@@ -83,16 +87,21 @@ TEST_CASE("schemas, texts that they take, and texts that they do not") {
         {R"({"anyOf":[{"type":"integer"},{"type":"string"}],"title":"x","default":1})",
          {"1", "\"a\""},
          {"null", "1.5"}},
-        {R"({"oneOf":[{"type":"object","properties":{"k":{"const":"a"},"v":{"type":"integer"}},"required":["k","v"]},{"type":"object","properties":{"k":{"const":"b"}},"required":["k"]}]})",
+        {R"({"oneOf":[{"type":"object","properties":{"k":{"const":"a"},"v":{"type":"in)"
+         R"(teger"}},"required":["k","v"]},{"type":"object","properties":{"k":{"const")"
+         R"(:"b"}},"required":["k"]}]})",
          {R"({"k": "a", "v": 1})", R"({"k": "b"})"},
          {R"({"k": "a"})", R"({"k": "b", "v": 1})"}},
         {R"({"allOf":[{"$ref":"#/$defs/x~1y"}],"$defs":{"x/y":{"type":"boolean"}}})",
          {"true"},
          {"1"}},
-        {R"({"$defs":{"node":{"type":"object","properties":{"v":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["v","next"]}},"$ref":"#/$defs/node"})",
+        {R"({"$defs":{"node":{"type":"object","properties":{"v":{"type":"integer"},"ne)"
+         R"(xt":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["v",")"
+         R"(next"]}},"$ref":"#/$defs/node"})",
          {R"({"v": 1, "next": {"v": 2, "next": null}})"},
          {R"({"v": 1, "next": {"v": 2}})"}},
-        {R"({"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#"}}},"required":["kids"]})",
+        {R"({"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#"})"
+         R"(}},"required":["kids"]})",
          {R"({"kids": []})", R"({"kids": [{"kids": []}, {"kids": [{"kids": []}]}]})"},
          {R"({"kids": [1]})"}},
         {R"({"type":"string","pattern":"^[A-Z]{2}-\\d+$"})",
@@ -176,7 +185,8 @@ TEST_CASE("what is no schema, and bombs, are refused at once") {
     }
     for (int i = 0; i < 40; ++i) {
         fan += fmt::format(
-            R"("d{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/d{}"}},{{"$ref":"#/$defs/d{}"}}]}},)",
+            R"("d{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/d{}"}},{{"$ref":"#)"
+            R"(/$defs/d{}"}}]}},)",
             i, i + 1, i + 1);
     }
     fan += R"("d40":{"type":"null"}},"$ref":"#/$defs/d0"})";
@@ -189,7 +199,8 @@ TEST_CASE("what is no schema, and bombs, are refused at once") {
         {R"({"type":"array","minItems":1000000000})", ErrorCode::kTooLarge},
         {R"({"type":"string","pattern":"^(a{900}){900}b{9000}$"})", ErrorCode::kUnsupported},
         {R"({"type":"string","pattern":")" + std::string(3000, '(') + "\"}", ErrorCode::kTooLarge},
-        {R"({"type":"array","items":{"type":"array","items":{"type":"string","minLength":2000},"minItems":2000},"minItems":2000})",
+        {R"({"type":"array","items":{"type":"array","items":{"type":"string","minLengt)"
+         R"(h":2000},"minItems":2000},"minItems":2000})",
          ErrorCode::kInternal},  // harmless: rules refer to rules
         {fan, ErrorCode::kInternal},
         {R"({"$ref":"#"})", ErrorCode::kInvalidArgument},
@@ -248,16 +259,17 @@ TEST_CASE("patterns: std::regex is the oracle") {
 
 TEST_CASE("schemas of tools: what cannot be held is left out, bombs are refused") {
     const std::string kept = tool_schema(
-        R"j({"type":"object","properties":{"a":{"type":"string","pattern":"^(?=x)","format":"uri"},"b":{"$ref":"#/$defs/b"}},"required":["a","zzz"],"additionalProperties":true,"$defs":{"b":{"type":"integer","multipleOf":3}}})j",
+        R"j({"type":"object","properties":{"a":{"type":"string","pattern":"^(?=x)","fo)j"
+        R"j(rmat":"uri"},"b":{"$ref":"#/$defs/b"}},"required":["a","zzz"],"additionalP)j"
+        R"j(roperties":true,"$defs":{"b":{"type":"integer","multipleOf":3}}})j",
         "tools[0]");
-    CHECK(
-        kept ==
-        R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}},"required":["a"]})");
+    CHECK(kept == R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer")"
+                  R"(}},"required":["a"]})");
     CHECK(tool_schema("", "f") == R"({"type":"object","properties":{}})");
     CHECK(tool_schema("{}", "f") == R"({"type":"object","properties":{}})");
-    tool_schema(
-        R"({"$defs":{"n":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"}}}},"$ref":"#/$defs/n"})",
-        "f");
+    tool_schema(R"({"$defs":{"n":{"type":"object","properties":{"n":{"$ref":"#/$defs/n"}}}},")"
+                R"($ref":"#/$defs/n"})",
+                "f");
     std::string bomb = R"({"$defs":{"d0":{})";
     for (int i = 1; i < 40; ++i) {
         bomb +=
