@@ -54,3 +54,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
         TARGET_DIRECTORY ggml-cpu
         PROPERTIES COMPILE_OPTIONS "-fno-tree-dse;-fno-dse")
 endif()
+
+# Nothing in llama.cpp is patched, but Debian 12's Vulkan headers lack three types that it names.
+if(JIKJI_VULKAN)
+    target_compile_options(ggml-vulkan PRIVATE
+        -include ${PROJECT_SOURCE_DIR}/cmake/vulkan_layer_settings.hpp)
+endif()

@@ -44,6 +44,22 @@ Reply stats(Services& services) {
                                    {"models", models_json(services)}});
 }
 
+// Whole answers and beginnings of prompts, in memory and on disk: they hold what people wrote.
+Reply forget(Services& services) {
+    services.cache.clear();
+    services.engine.clear_prefix_cache();
+    return json_reply(json::object{{"object", "cache.deleted"}, {"deleted", true}});
+}
+
+void set_prefix_gauges(metrics::Registry& registry, const engine::PrefixCacheStats& kept) {
+    registry.gauge("jikji_prefix_cache_blocks", "Blocks of earlier texts that are kept")
+        .set(static_cast<double>(kept.blocks));
+    registry.gauge("jikji_prefix_cache_memory_bytes", "Of these, in memory")
+        .set(static_cast<double>(kept.memory_bytes));
+    registry.gauge("jikji_prefix_cache_disk_bytes", "Of these, on disk")
+        .set(static_cast<double>(kept.disk_bytes));
+}
+
 // What is a state, and not an event, is read when somebody asks.
 void set_gauges(Services& services) {
     metrics::Registry& registry = services.registry;
@@ -61,6 +77,11 @@ void set_gauges(Services& services) {
     registry.gauge("jikji_tokens_drafted_held", "Of these, chosen")
         .set(static_cast<double>(now.held));
     registry.gauge("jikji_step_seconds", "Time of the last decode step").set(now.step_ms / 1000);
+    registry.gauge("jikji_swaps", "Sequences that gave way to others, since the start")
+        .set(static_cast<double>(now.swaps));
+    registry.gauge("jikji_queue_wait_seconds", "Of the requests that started lately")
+        .set(now.queue_wait_seconds);
+    set_prefix_gauges(registry, services.engine.prefix_cache());
     registry.gauge("jikji_cache_entries", "Answers in the response cache")
         .set(static_cast<double>(services.cache.entries()));
     registry.gauge("jikji_cache_bytes", "Bytes in the response cache")
@@ -82,6 +103,8 @@ Reply prometheus(Services& services) {
 void add_stats(http::Router& router, Services& services) {
     router.add_blocking("GET", "/v1/stats", Access::kKey,
                         [&services](Call&) { return stats(services); });
+    router.add_blocking("DELETE", "/v1/cache", Access::kKey,
+                        [&services](Call&) { return forget(services); });
     router.add_blocking("GET", "/metrics", Access::kKey,
                         [&services](Call&) { return prometheus(services); });
     // On the IO thread: a probe must be answered while every worker is busy.

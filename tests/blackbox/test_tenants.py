@@ -74,3 +74,13 @@ def test_the_header_says_how_the_cache_was_used_on_streams(server):
     streamed(server, ONE, "Say it once.", out)
     streamed(server, ONE, "Say it once.", out)
     assert [cache for cache, _ in out] == ["miss", "hit"]
+
+
+def test_what_is_kept_can_be_thrown_away(server):
+    [text] = prompts(27)[26:]
+    say(server, ONE, text)
+    reply = server.ask("DELETE", "/v1/cache", headers={"Authorization": f"Bearer {ONE}"})
+    assert reply.status == 200 and reply.json() == {"object": "cache.deleted", "deleted": True}
+    cached, cache, _ = say(server, ONE, text)
+    assert cached < 64 and cache == "miss"
+    assert server.ask("DELETE", "/v1/cache").status == 401
