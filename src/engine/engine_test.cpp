@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "base/error.hpp"
 #include "support/tiny_model.hpp"
@@ -165,16 +167,34 @@ TEST_CASE("a seed repeats itself, and another one does not") {
     CHECK(with_seed(2) != first);
 }
 
-TEST_CASE("random cancels leave a neighbour's text as it was") {
+TEST_CASE("a thousand random cancels leave the seeded text beside them as it was") {
+    constexpr int kCancels = 1000;
     Fixture f;
-    const std::string want = read(f.engine.submit(f.request("neighbour", 80)));
-    Stream steady = f.engine.submit(f.request("neighbour", 80));
+    const auto seeded = [&] {
+        GenerationRequest request = f.request("neighbour", 80);
+        request.sampling.temperature = 1;
+        request.sampling.seed = 7;
+        return read(f.engine.submit(std::move(request)));
+    };
+    const std::string alone = seeded();
+    std::atomic<bool> done{false};
+    std::vector<std::string> beside;
+    std::thread reader([&] {
+        while (!done) beside.push_back(seeded());
+    });
     std::mt19937 random(3);
-    for (int i = 0; i < 100; ++i) {
-        Stream other = f.engine.submit(f.request("other " + std::to_string(i), 50));
-        for (unsigned k = random() % 3; k > 0; --k) other.next();
+    for (int i = 0; i < kCancels; ++i) {
+        std::vector<Stream> others;  // up to all places but one, which leave at once
+        for (unsigned k = random() % 3 + 1; k > 0; --k) {
+            others.push_back(f.engine.submit(f.request("other " + std::to_string(i), 50)));
+        }
+        for (unsigned k = random() % 4; k > 0; --k) others.front().next();
     }
-    CHECK(read(steady) == want);
+    done = true;
+    reader.join();
+    REQUIRE(beside.size() > 3);
+    for (const std::string& text : beside) CHECK(text == alone);
+    while (f.engine.stats().running > 0) std::this_thread::yield();
 }
 
 TEST_CASE("lengths: max_tokens, the end of the context, and a prompt beyond it") {
