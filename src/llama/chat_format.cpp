@@ -155,12 +155,23 @@ bool begins_with_call(const common_chat_params& params) {
                        });
 }
 
+// Where each call has its own marks, the library's grammar asks for none and allows any number,
+// whatever was asked of it.
+std::string with_exact_calls(std::string grammar, bool parallel) {
+    constexpr std::string_view kLoose = "tool-calls ::= (tool-call? space)+\n";
+    const auto at = grammar.find(kLoose);
+    if (at == std::string::npos) return grammar;
+    return grammar.replace(
+        at, kLoose.size(),
+        parallel ? "tool-calls ::= tool-call (space tool-call)*\n" : "tool-calls ::= tool-call\n");
+}
+
 // A call that must come comes at once: the library's own grammar for that lets the model talk
 // before it, and small models then talk until they are cut off. So the grammar that else sleeps
 // until a call begins is awake from the start, or from where the reasoning ends.
 void use_tool_grammar(const common_chat_params& params, const ChatOptions& options,
                       GuardOptions& guard) {
-    guard.grammar = params.grammar;
+    guard.grammar = with_exact_calls(params.grammar, options.parallel_calls);
     guard.lazy = params.grammar_lazy;
     if (options.must_call && begins_with_call(params)) {
         guard.lazy = false;

@@ -66,6 +66,19 @@ void check_grammar(const Model& model, const ChatPlan& plan, const std::string& 
     CHECK(!grammar->complete(grammar->next(state, "Hello, I am here.")));
 }
 
+bool takes(const Model& model, const ChatPlan& plan, const std::string& text) {
+    const auto grammar = model.grammar(plan.guard.grammar);
+    auto state = grammar->start();
+    for (const Token token : model.tokenize(plan.guard.written, false, true))
+        state = grammar->next(state, token, model.piece(token, true));
+    return grammar->complete(grammar->next(state, text));
+}
+
+void check_one_call_at_most(const Model& model, const ChatPlan& plan, const std::string& two) {
+    CHECK_FALSE(takes(model, plan, ""));
+    CHECK_FALSE(takes(model, plan, two));
+}
+
 struct Family {
     const char* name;
     std::string one;  // a call as the model writes it
@@ -113,6 +126,12 @@ TEST_CASE("calls in the formats of several families: prompt, grammar, parser, pa
         const ChatPlan must = plan_chat(templates.get(), options, {});
         CHECK(!must.guard.lazy);
         check_grammar(*model, must, each.one);
+        if (!each.two.empty()) check_grammar(*model, must, each.two);
+        CHECK_FALSE(takes(*model, must, ""));
+        options.parallel_calls = false;
+        const ChatPlan single = plan_chat(templates.get(), options, {});
+        check_grammar(*model, single, each.one);
+        if (!each.two.empty()) check_one_call_at_most(*model, single, each.two);
         options.turns.push_back(
             {"assistant", "", {}, {{"123456789", "get_weather", arguments}}, {}, {}});
         options.turns.push_back({"tool", "sunny, 21 degrees", {}, {}, "123456789", "get_weather"});
@@ -145,6 +164,11 @@ TEST_CASE("a template that knows no tools gets them in the system message") {
     check_grammar(*model, must, call);
     const auto grammar = model->grammar(must.guard.grammar);
     CHECK(grammar->next(grammar->start(), "Hello") == Grammar::kDead);  // the call comes at once
+    check_one_call_at_most(*model, must, call + "\n" + call);
+    options.parallel_calls = true;
+    const ChatPlan many = plan_chat(templates.get(), options, {});
+    check_grammar(*model, many, call + "\n" + call);
+    CHECK_FALSE(takes(*model, many, ""));
     options.turns.push_back(
         {"assistant", "", {}, {{"call_1", "get_weather", R"({"city":"Seoul"})"}}, {}, {}});
     options.turns.push_back({"tool", "sunny", {}, {}, "call_1", {}});
