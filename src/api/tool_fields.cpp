@@ -50,7 +50,7 @@ Tool read_tool(const json::value& value, const std::string& path) {
     check_name(function.path_of("name"), tool.name);
     tool.description = function.optional_string("description").value_or("");
     tool.parameters = schema_text(function, "parameters");
-    function.optional_bool("strict");  // what a call holds always obeys its schema here
+    tool.strict = function.optional_bool("strict").value_or(false);
     function.refuse_unknown();
     fields.refuse_unknown();
     return tool;
@@ -121,17 +121,13 @@ void choose_allowed(Fields& choice, ChatInput& input) {
                 path +
                     "이(가) 비어 있습니다. 도구를 하나 이상 적거나 tool_choice를 none으로 "
                     "하세요.");
-    std::vector<Tool> chosen;
     for (std::size_t i = 0; i < list.size(); ++i) {
         Fields one = Fields::of(list[i], http::path_at(path, i));
         require_function_type(one);
-        const Tool& tool = named_tool(one, input.tools);
+        input.allowed_tools.push_back(named_tool(one, input.tools).name);
         one.refuse_unknown();
-        if (std::ranges::find(chosen, tool.name, &Tool::name) == chosen.end())
-            chosen.push_back(tool);
     }
     allowed.refuse_unknown();
-    input.tools = std::move(chosen);
     input.tool_choice = mode == "required" ? ToolChoice::kRequired : ToolChoice::kAuto;
 }
 

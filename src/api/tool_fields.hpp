@@ -11,8 +11,8 @@
 
 namespace jikji::api {
 
-/// Fills tools, tool_choice, tool_name and parallel_tool_calls; of an allowed_tools choice only the
-/// tools that it names are kept. The deprecated `functions` and `function_call` are refused.
+/// Fills tools, tool_choice, tool_name, allowed_tools and parallel_tool_calls. The deprecated
+/// `functions` and `function_call` are refused.
 void read_tools(http::Fields& fields, engine::ChatInput& input);
 
 /// Fills json_object, json_schema or grammar, at most one of them, and none beside tools that may

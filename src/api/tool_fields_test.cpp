@@ -216,7 +216,9 @@ TEST_CASE("tools arrive whole, and their schemas in the order in which they were
     CHECK(input.tools[0].parameters ==
           R"({"type":"object","properties":{"z":{"type":"number","minimum":0.5},)"
           R"("a":{"enum":["가",null,1]}},"required":["z"]})");
+    CHECK(input.tools[0].strict);
     CHECK(input.tools[1].parameters.empty());
+    CHECK_FALSE(input.tools[1].strict);
     CHECK(input.tool_choice == ToolChoice::kAuto);
     CHECK_FALSE(input.parallel_tool_calls);
     CHECK(parsed(with_tools(R"("n":1)")).request.input.parallel_tool_calls);
@@ -238,8 +240,8 @@ TEST_CASE("every form of tool_choice") {
         "tools":[{"type":"function","function":{"name":"time"}},
                  {"type":"function","function":{"name":"time"}}]}})");
     CHECK(allowed.tool_choice == ToolChoice::kRequired);
-    REQUIRE(allowed.tools.size() == 1);
-    CHECK(allowed.tools[0].name == "time");
+    CHECK(allowed.tools.size() == 2);
+    CHECK(allowed.allowed_tools == std::vector<std::string>{"time", "time"});
     CHECK(parsed(with(R"("tool_choice":"none")")).request.input.tools.empty());
 }
 

@@ -35,11 +35,28 @@ void check_name(const std::string& name, const std::string& field) {
         fmt::format("{}은(는) 영문자, 숫자, _, - 로 된 1~{}자여야 합니다.", field, kNameLength));
 }
 
+/// Nothing if the library's own grammar, which is looser, has to do.
+std::string arguments_of(const Tool& tool, const std::string& schema, const std::string& field) {
+    try {
+        return llama::schema_grammar(tool.parameters.empty() ? schema : tool.parameters, field);
+    } catch (const Error&) {
+        if (tool.strict) throw;
+        return {};
+    }
+}
+
+bool may_be_called(const ChatInput& input, const std::string& name) {
+    if (input.tool_choice == ToolChoice::kNone) return false;
+    if (input.tool_choice == ToolChoice::kNamed) return name == input.tool_name;
+    return input.allowed_tools.empty() ||
+           std::ranges::find(input.allowed_tools, name) != input.allowed_tools.end();
+}
+
 std::vector<llama::ChatTool> tools_of(const ChatInput& input) {
     std::vector<llama::ChatTool> out;
     if (input.tools.size() > kTools) {
         throw Error(
-            ErrorCode::kTooLarge,
+            ErrorCode::kInvalidArgument,
             fmt::format("there are {} tools; {} is the limit", input.tools.size(), kTools), "tools",
             fmt::format("도구가 {}개입니다. 한도는 {}개입니다.", input.tools.size(), kTools));
     }
@@ -54,9 +71,9 @@ std::vector<llama::ChatTool> tools_of(const ChatInput& input) {
                         fmt::format("'{}'(이)라는 도구가 두 개입니다.", tool.name));
         }
         const std::string schema = llama::tool_schema(tool.parameters, field + ".parameters");
-        if (input.tool_choice == ToolChoice::kNone) continue;
-        if (input.tool_choice == ToolChoice::kNamed && tool.name != input.tool_name) continue;
-        out.push_back({tool.name, tool.description, schema});
+        const std::string arguments = arguments_of(tool, schema, field + ".parameters");
+        if (!may_be_called(input, tool.name)) continue;
+        out.push_back({tool.name, tool.description, schema, arguments});
     }
     const bool must =
         input.tool_choice == ToolChoice::kRequired || input.tool_choice == ToolChoice::kNamed;
@@ -127,7 +144,7 @@ Rendered render_chat(const llama::Model& model, const ChatInput& input) {
     options.grammar = grammar_of(input, !options.tools.empty());
     options.must_call =
         input.tool_choice == ToolChoice::kRequired || input.tool_choice == ToolChoice::kNamed;
-    options.parallel_calls = input.parallel_tool_calls;
+    options.parallel_calls = input.parallel_tool_calls && input.tool_choice != ToolChoice::kNamed;
     options.reasoning = input.reasoning;
     for (const Message& message : input.messages) {
         llama::ChatTurn turn{message.role, message.content,      message.reasoning_content,

@@ -101,7 +101,7 @@ public:
     /// The same with tools, a format for the answer, and reasoning apart: the prompt, what
     /// GenerationRequest::constraint has to be, and the parser for the answer's text. Throws
     /// Error(kUnsupported) that names path and keyword of a schema which cannot be kept to the
-    /// letter, Error(kInvalidArgument) or Error(kTooLarge) for a schema, grammar or tool that is
+    /// letter, Error(kInvalidArgument) for a schema, grammar or tool that is
     /// wrong or too large; fields are response_format.json_schema.schema, grammar,
     /// tools[i].function.parameters, tool_choice, messages.
     Rendered render_chat(const std::string& model, const ChatInput& input);

@@ -48,6 +48,8 @@ struct Tool {
     std::string name;
     std::string description;
     std::string parameters;  // JSON schema, as JSON text; empty = no arguments
+    /// What of the schema cannot be kept to the letter is refused; else it is only a hint.
+    bool strict = false;
 };
 
 enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
@@ -58,12 +60,13 @@ struct ChatInput {
     std::vector<Message> messages;
     std::vector<Tool> tools;
     ToolChoice tool_choice = ToolChoice::kAuto;
-    std::string tool_name;            // of kNamed
-    bool parallel_tool_calls = true;  // false: one call at most
-    bool json_object = false;         // any JSON object
-    std::string json_schema;          // JSON text; what it asks is kept to the letter
-    std::string grammar;              // GBNF, its root rule is `root`
-    bool reasoning = true;            // models that can think first may do so
+    std::string tool_name;                   // of kNamed, which calls once
+    std::vector<std::string> allowed_tools;  // those that may be called; empty = all of them
+    bool parallel_tool_calls = true;         // false: one call at most
+    bool json_object = false;                // any JSON object
+    std::string json_schema;                 // JSON text; what it asks is kept to the letter
+    std::string grammar;                     // GBNF, its root rule is `root`
+    bool reasoning = true;                   // models that can think first may do so
 };
 
 /// What the answer's text has to be: only tokens that the grammar lets pass are chosen.

@@ -10,6 +10,7 @@
 #include "base/ids.hpp"
 #include "llama/answer_format.hpp"
 #include "llama/generic_tools.hpp"
+#include "llama/tool_arguments.hpp"
 
 namespace jikji::llama {
 namespace {
@@ -172,6 +173,10 @@ std::string with_exact_calls(std::string grammar, bool parallel) {
 void use_tool_grammar(const common_chat_params& params, const ChatOptions& options,
                       GuardOptions& guard) {
     guard.grammar = with_exact_calls(params.grammar, options.parallel_calls);
+    for (const ChatTool& tool : options.tools) {
+        if (tool.arguments.empty()) continue;
+        guard.grammar = with_arguments(std::move(guard.grammar), tool.name, tool.arguments);
+    }
     guard.lazy = params.grammar_lazy;
     if (options.must_call && begins_with_call(params)) {
         guard.lazy = false;

@@ -32,6 +32,7 @@ struct ChatTool {
     std::string name;
     std::string description;
     std::string parameters;  // JSON schema, or empty
+    std::string arguments;   // GBNF of what the schema lets pass; empty: the library's own
 };
 
 struct ChatOptions {

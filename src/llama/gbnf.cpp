@@ -45,7 +45,7 @@ private:
         throw Error(code, fmt::format("the grammar, line {}: {}", line, why), "grammar",
                     fmt::format("문법 {}번째 줄: {}", line, why));
     }
-    [[noreturn]] void too_large(const std::string& why) { fail(why, ErrorCode::kTooLarge); }
+    [[noreturn]] void too_large(const std::string& why) { fail(why, ErrorCode::kInvalidArgument); }
 
     void skip(bool lines) {
         while (!ended()) {

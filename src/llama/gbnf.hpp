@@ -43,7 +43,7 @@ struct GbnfLimits {
 /// The token of a text such as "<|tool|>", or -1.
 using TokenOfText = std::function<int(std::string_view)>;
 
-/// Throws Error(kInvalidArgument) or Error(kTooLarge), field "grammar", that names the line:
+/// Throws Error(kInvalidArgument), field "grammar", that names the line:
 /// unreadable, no root, an undefined rule, left recursion, more than the limits.
 GbnfRules parse_gbnf(std::string_view text, const TokenOfText& token_of_text,
                      const GbnfLimits& limits = {});

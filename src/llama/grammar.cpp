@@ -20,7 +20,7 @@ constexpr std::uint32_t kBottom = ~0u;  // below the last entry of a stack
 constexpr Grammar::State kUnknown = -2;
 
 [[noreturn]] void too_much(const char* what) {
-    throw Error(ErrorCode::kTooLarge,
+    throw Error(ErrorCode::kInvalidArgument,
                 std::string("the grammar is too ambiguous: ") + what +
                     "; let its alternatives differ in their first characters",
                 "grammar", "문법이 너무 모호합니다. 각 대안의 첫 글자를 서로 다르게 하세요.");

@@ -29,7 +29,7 @@ public:
     using State = std::int32_t;
     static constexpr State kDead = -1;  // no text of the grammar begins like this
 
-    /// Throws as parse_gbnf(), and Error(kTooLarge) if its beginning alone is beyond the limits.
+    /// Throws as parse_gbnf(), also if its beginning alone is beyond the limits.
     Grammar(std::string_view text, const TokenOfText& token_of_text,
             std::shared_ptr<const TokenTrie> trie);
     ~Grammar();
@@ -46,7 +46,7 @@ public:
     /// where the text may end. At most `limit` bytes; may end inside a character.
     std::string forced(State state, std::size_t limit = 128) const;
     /// The tokens that may come, those that end the text among them if it may end. Throws
-    /// Error(kTooLarge) if the grammar allows so much at once that this would take seconds.
+    /// Error(kInvalidArgument) if the grammar allows so much at once that this would take seconds.
     std::shared_ptr<const TokenMask> allowed(State state) const;
 
     /// States that were met; a cache makes a grammar anew when this gets large.

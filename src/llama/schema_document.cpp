@@ -31,7 +31,7 @@ void SchemaDocument::unsupported(const std::string& path, const std::string& key
 
 void SchemaDocument::too_large(const std::string& path, const std::string& what,
                                std::size_t limit) const {
-    fail(ErrorCode::kTooLarge, path, fmt::format("{}; {} is the limit", what, limit),
+    fail(ErrorCode::kInvalidArgument, path, fmt::format("{}; {} is the limit", what, limit),
          fmt::format("한도 {}을(를) 넘었습니다: {}", limit, what));
 }
 

@@ -24,8 +24,8 @@ struct SchemaLimits {
 };
 
 /// JSON text to GBNF. `field` goes before the path in messages and is the Error's field. Throws
-/// Error(kUnsupported) that names path and keyword, Error(kInvalidArgument) for what is no schema,
-/// Error(kTooLarge).
+/// Error(kUnsupported) that names path and keyword, Error(kInvalidArgument) for what is no schema
+/// or beyond the limits.
 std::string schema_grammar(const std::string& schema, const std::string& field,
                            const SchemaLimits& limits = {});
 

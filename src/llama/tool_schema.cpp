@@ -42,7 +42,7 @@ public:
 
 private:
     [[noreturn]] void too_large(const std::string& why) const {
-        throw Error(ErrorCode::kTooLarge, field_ + " is too large: " + why, field_,
+        throw Error(ErrorCode::kInvalidArgument, field_ + " is too large: " + why, field_,
                     field_ + "이(가) 너무 큽니다: " + why);
     }
 

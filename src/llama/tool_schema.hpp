@@ -6,7 +6,7 @@ namespace jikji::llama {
 
 /// JSON text to JSON text. Agents send all kinds of schemas, and OpenAI takes them as a hint: what
 /// cannot be held is left out, so that the model's arguments may be wider than the schema. Throws
-/// Error(kInvalidArgument) if it is no object, Error(kTooLarge) for a bomb; `field` is the Error's.
+/// Error(kInvalidArgument) if it is no object or a bomb; `field` is the Error's.
 std::string tool_schema(const std::string& parameters, const std::string& field);
 
 }  // namespace jikji::llama

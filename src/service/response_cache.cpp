@@ -39,8 +39,11 @@ void write(KeyWriter& key, const engine::Sampling& sampling) {
 
 void write(KeyWriter& key, const engine::Constraint& constraint) {
     key.text(constraint.grammar).integer(constraint.lazy).text(constraint.written);
-    key.number(constraint.trigger_patterns.size());
-    for (const std::string& pattern : constraint.trigger_patterns) key.text(pattern);
+    key.text(constraint.wake_after);
+    for (const auto* texts : {&constraint.trigger_words, &constraint.trigger_patterns}) {
+        key.number(texts->size());
+        for (const std::string& text : *texts) key.text(text);
+    }
     for (const auto* tokens : {&constraint.trigger_tokens, &constraint.kept_tokens}) {
         key.number(tokens->size());
         for (const engine::Token token : *tokens) key.integer(token);

@@ -103,6 +103,8 @@ TEST_CASE("everything that can change the text changes the key") {
         [](Request& r) { r.constraint.grammar = "root ::= \"b\""; },
         [](Request& r) { r.constraint.lazy = true; },
         [](Request& r) { r.constraint.trigger_patterns = {"a"}; },
+        [](Request& r) { r.constraint.trigger_words = {"a"}; },
+        [](Request& r) { r.constraint.wake_after = std::string("a"); },
         [](Request& r) { r.constraint.trigger_tokens = {1}; },
         [](Request& r) { r.constraint.kept_tokens = {1}; },
         [](Request& r) { r.constraint.written = std::string("a"); },
