@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "llama/answer_parser.hpp"
 #include "llama/chat_format.hpp"
+#include "llama/gbnf.hpp"
 #include "llama/grammar.hpp"
 #include "llama/schema_grammar.hpp"
 #include "llama/tool_schema.hpp"
@@ -38,10 +39,15 @@ void check_name(const std::string& name, const std::string& field) {
 /// Nothing if the library's own grammar, which is looser, has to do.
 std::string arguments_of(const Tool& tool, const std::string& schema, const std::string& field) {
     try {
-        return llama::schema_grammar(tool.parameters.empty() ? schema : tool.parameters, field);
-    } catch (const Error&) {
-        if (tool.strict) throw;
-        return {};
+        std::string out =
+            llama::schema_grammar(tool.parameters.empty() ? schema : tool.parameters, field);
+        llama::parse_gbnf(out, [](std::string_view) { return -1; });
+        return out;
+    } catch (const Error& cause) {
+        if (!tool.strict) return {};
+        if (cause.field() == field) throw;
+        throw Error(cause.code(), fmt::format("{}: {}", field, cause.what()), field,
+                    fmt::format("{}: {}", field, cause.korean()));
     }
 }
 

@@ -380,6 +380,7 @@ private:
         }
         rules_.root = root->second;
         const int culprit = left_recursive_rule(rules_);
+        if (culprit < 0 && !root_can_end(rules_)) fail("none of its texts ever ends");
         if (culprit < 0) return;
         std::string named = "a rule";
         for (const auto& [name, rule] : ids_) {

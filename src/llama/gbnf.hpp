@@ -44,7 +44,8 @@ struct GbnfLimits {
 using TokenOfText = std::function<int(std::string_view)>;
 
 /// Throws Error(kInvalidArgument), field "grammar", that names the line:
-/// unreadable, no root, an undefined rule, left recursion, more than the limits.
+/// unreadable, no root, an undefined rule, left recursion, texts without end, more than the
+/// limits.
 GbnfRules parse_gbnf(std::string_view text, const TokenOfText& token_of_text,
                      const GbnfLimits& limits = {});
 

@@ -107,4 +107,39 @@ int left_recursive_rule(const GbnfRules& rules) {
     return -1;
 }
 
+// A rule can end once one of its alternatives names no rule of which that is not known yet.
+bool root_can_end(const GbnfRules& rules) {
+    struct Alternative {
+        std::uint32_t of;
+        int missing;  // rules that it names, each as often as it does
+    };
+    std::vector<Alternative> alternatives;
+    std::vector<std::vector<std::uint32_t>> users(rules.alternatives.size());
+    std::vector<bool> ends(rules.alternatives.size());
+    std::vector<std::uint32_t> todo;
+    for (std::uint32_t r = 0; r < rules.alternatives.size(); ++r) {
+        for (std::uint32_t at : rules.alternatives[r]) {
+            int missing = 0;
+            for (; rules.symbols[at].kind != GbnfSymbol::kEnd; ++at) {
+                if (rules.symbols[at].kind != GbnfSymbol::kRule) continue;
+                const auto user = static_cast<std::uint32_t>(alternatives.size());
+                users[rules.symbols[at].value].push_back(user);
+                ++missing;
+            }
+            alternatives.push_back({r, missing});
+            if (missing == 0) todo.push_back(r);
+        }
+    }
+    while (!todo.empty()) {
+        const std::uint32_t r = todo.back();
+        todo.pop_back();
+        if (ends[r]) continue;
+        ends[r] = true;
+        for (const std::uint32_t user : users[r]) {
+            if (--alternatives[user].missing == 0) todo.push_back(alternatives[user].of);
+        }
+    }
+    return ends[rules.root];
+}
+
 }  // namespace jikji::llama

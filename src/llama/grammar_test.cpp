@@ -189,6 +189,8 @@ TEST_CASE("hostile grammars are refused at once, and say where") {
         {"root ::= *", "repetition"},
         {"root ::= \"a\"\nroot ::= \"b\"", "twice"},
         {"root ::= []", "no token"},
+        {"root ::= \"a\" root", "ever ends"},
+        {"root ::= \"a\" b | c\nb ::= \"b\" c\nc ::= \"c\" b", "ever ends"},
         {"root", "::="},
     };
     for (const auto& [gbnf, why] : cases) {

@@ -21,9 +21,9 @@ def by_schema(schema):
                                  "json_schema": {"name": "bad", "schema": schema}})
 
 
-def by_tool(parameters, **changes):
-    return chat(tools=[{"type": "function", "function": {"name": "f", "parameters": parameters}}],
-                **changes)
+def by_tool(parameters, strict=True, **changes):
+    function = {"name": "f", "parameters": parameters, "strict": strict}
+    return chat(tools=[{"type": "function", "function": function}], **changes)
 
 
 def deep(levels):
@@ -48,8 +48,6 @@ BAD_SCHEMAS = {
         "a": {"type": "array", "items": {"type": "string"}, "minItems": 2**31}}},
     "a string of 2^31": {"type": "object", "properties": {
         "a": {"type": "string", "minLength": 2**31}}},
-    "repetitions of repetitions": {"type": "object", "properties": {
-        "a": {"type": "string", "pattern": "^((((a{1,999}){1,999}){1,999}){1,999})$"}}},
     "too many properties": {"type": "object", "properties": {
         f"p{n}": {"type": "string"} for n in range(100_000)}},
     "too many values": {"type": "object", "properties": {
@@ -89,6 +87,15 @@ def test_a_tool_with_a_bad_schema(server, name, choice):
     assert reply.error["param"].startswith(PARAMETERS)
 
 
+@pytest.mark.parametrize("name", [name for name in BAD_SCHEMAS if name != "a hundred levels"])
+def test_a_hint_with_a_bad_schema_does_no_harm(server, name):
+    """Without strict a schema is a hint: what cannot be kept is left out, a bomb is not let in."""
+    reply = server.post(PATH, by_tool(BAD_SCHEMAS[name], strict=False), timeout=30)
+    assert reply.status in (200, 400), reply
+    if reply.status == 400:
+        assert reply.error["param"].startswith(PARAMETERS)
+
+
 @pytest.mark.parametrize("keyword, value", [
     ("not", {"type": "string"}), ("if", {"type": "string"}), ("contains", {"type": "string"}),
     ("uniqueItems", True), ("dependentRequired", {"a": ["b"]}), ("propertyNames", {"maxLength": 3}),
@@ -107,11 +114,6 @@ def test_an_unknown_keyword_is_named_with_its_path(server, keyword, value):
         assert keyword in said and ("properties.a" in said or "properties/a" in said)
 
 
-def test_the_root_of_a_schema_is_an_object(server):
-    reply = server.post(PATH, by_schema({"type": "array", "items": {"type": "string"}}))
-    assert reply.status == 400 and reply.error["param"].startswith(SCHEMA)
-
-
 BAD_GRAMMARS = {
     "no root": 'start ::= "a"',
     "not closed": 'root ::= "a',
@@ -119,7 +121,7 @@ BAD_GRAMMARS = {
     "left recursion": 'root ::= root "a"',
     "hidden left recursion": 'root ::= a\na ::= b? root "x"\nb ::= "y"',
     "no grammar": "Write JSON, please.",
-    "a bomb": 'root ::= ((((("a"{1,999}){1,999}){1,999}){1,999}){1,999})',
+    "no end": 'root ::= "a" root',
     "a bomb of rules": "root ::= r0\n" + "\n".join(
         f"r{n} ::= r{n + 1} r{n + 1}" for n in range(64)) + '\nr64 ::= ""',
     "huge repetition": 'root ::= "a"{2000000000}',
@@ -136,6 +138,21 @@ def test_a_bad_grammar(server, name, path):
     reply = server.post(path, body, timeout=30)
     assert reply.status == 400, reply
     assert reply.error["param"] == "grammar"
+
+
+@pytest.mark.parametrize("body", [
+    by_schema({"type": "object", "required": ["a"], "additionalProperties": False, "properties": {
+        "a": {"type": "string", "pattern": "^((((a{1,999}){1,999}){1,999}){1,999})$"}}}),
+    by_schema(doubling(20)),
+    by_tool(doubling(20), strict=False),
+    chat(grammar='root ::= ((((("a"{1,999}){1,999}){1,999}){1,999}){1,999})'),
+], ids=["a pattern", "references", "references of a tool", "a grammar"])
+def test_a_bomb_does_not_go_off(server, body):
+    """Written out, each has more than 10^6 parts: refused, or held without writing it out."""
+    memory = server.resident_mb()
+    reply = server.post(PATH, body, timeout=30)
+    assert reply.status in (200, 400), reply
+    assert server.resident_mb() < memory + 200
 
 
 # ---- sizes and numbers -----------------------------------------------------------------------

@@ -30,7 +30,9 @@ NAMED = {"type": "function", "function": {"name": "get_time"}}
 
 
 def ask(client, messages=ASK, tools=(WEATHER, CLOCK), **options):
-    options = {"model": CHAT, "max_tokens": 300, "temperature": 0, **options}
+    """One call at most unless told otherwise: so small a model calls again and again."""
+    options = {"model": CHAT, "max_tokens": 300, "temperature": 0, "parallel_tool_calls": False,
+               **options}
     return client.chat.completions.create(messages=messages, tools=list(tools), **options)
 
 
@@ -50,7 +52,7 @@ def calls_of(reply, index=0):
 
 
 def test_required_makes_a_whole_call(client):
-    reply = ask(client, tool_choice="required", parallel_tool_calls=False)
+    reply = ask(client, tool_choice="required")
     assert len(calls_of(reply)) == 1
     message = reply.choices[0].message
     assert message.content is None and message.refusal is None
@@ -82,20 +84,20 @@ def test_auto_is_text_or_whole_calls(client):
 
 def test_no_parallel_calls_means_one_at_most(client):
     for seed in range(5):
-        reply = ask(client, tool_choice="required", parallel_tool_calls=False, temperature=2,
+        reply = ask(client, tool_choice="required", temperature=2,
                     seed=seed)
         assert len(calls_of(reply)) == 1
 
 
 def test_a_tool_without_arguments(client):
     bare = {"type": "function", "function": {"name": "ping"}}
-    reply = ask(client, tools=[bare], tool_choice="required", parallel_tool_calls=False)
+    reply = ask(client, tools=[bare], tool_choice="required")
     call, = reply.choices[0].message.tool_calls
     assert call.function.name == "ping" and json.loads(call.function.arguments) == {}
 
 
 def test_every_choice_has_calls_of_its_own(client):
-    reply = ask(client, tool_choice="required", parallel_tool_calls=False, n=3, temperature=1.5,
+    reply = ask(client, tool_choice="required", n=3, temperature=1.5,
                 seed=1)
     ids = {call.id for index in range(3) for call in calls_of(reply, index)}
     assert len(ids) == 3
@@ -113,7 +115,7 @@ def test_logprobs_beside_tools(client):
 
 
 def test_a_round_trip(client):
-    call, = calls_of(ask(client, tool_choice="required", parallel_tool_calls=False))
+    call, = calls_of(ask(client, tool_choice="required"))
     history = ASK + [
         {"role": "assistant", "content": None, "tool_calls": [call.model_dump()]},
         {"role": "tool", "tool_call_id": call.id, "content": [
@@ -126,7 +128,7 @@ def test_a_round_trip(client):
 
 
 def test_the_message_of_a_call_can_be_sent_back_as_it_is(client):
-    reply = ask(client, tool_choice="required", parallel_tool_calls=False)
+    reply = ask(client, tool_choice="required")
     message = reply.choices[0].message
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "sunny"}
     again = ask(client, [*ASK, message, result], tool_choice="none", max_tokens=10)
@@ -137,7 +139,8 @@ def test_the_message_of_a_call_can_be_sent_back_as_it_is(client):
 
 def events_of(server, **changes):
     body = {"model": CHAT, "messages": ASK, "tools": [WEATHER, CLOCK], "max_tokens": 300,
-            "temperature": 0, "stream": True, "use_cache": False, **changes}
+            "temperature": 0, "stream": True, "use_cache": False, "parallel_tool_calls": False,
+            **changes}
     data, others = server.events("/v1/chat/completions", body)
     assert others == [] and data[-1] == "[DONE]"
     return [json.loads(one) for one in data[:-1]]
@@ -162,8 +165,7 @@ def check_deltas(deltas):
 
 
 def test_a_streamed_call_has_its_shape(server):
-    chunks = events_of(server, tool_choice="required", parallel_tool_calls=False,
-                       stream_options={"include_usage": True})
+    chunks = events_of(server, tool_choice="required", stream_options={"include_usage": True})
     *parts, usage = chunks
     assert usage["choices"] == [] and usage["usage"]["completion_tokens"] > 0
     choices = [chunk["choices"][0] for chunk in parts]
@@ -181,6 +183,31 @@ def test_a_streamed_call_is_the_same_as_a_whole_one(server, client):
     streamed = check_deltas(deltas)
     assert [(call.function.name, json.loads(call.function.arguments)) for call in whole] == [
         (call["name"], json.loads(call["arguments"])) for call in streamed]
+
+
+def test_parallel_calls_come_one_after_the_other(server, client):
+    """The model calls until it is cut off; every call but the last is a whole one."""
+    options = {"tool_choice": "required", "parallel_tool_calls": True, "max_tokens": 150}
+    chunks = events_of(server, **options)
+    streamed = check_deltas([chunk["choices"][0]["delta"] for chunk in chunks])
+    assert len(streamed) >= 2 and len({call["id"] for call in streamed}) == len(streamed)
+    for call in streamed[:-1]:
+        jsonschema.validate(json.loads(call["arguments"]), SCHEMAS[call["name"]])
+    whole = ask(client, **options).choices[0].message.tool_calls
+    assert [(call.function.name, call.function.arguments) for call in whole] == [
+        (call["name"], call["arguments"]) for call in streamed]
+
+
+def test_arguments_obey_more_than_their_types(client):
+    schema = {"type": "object", "additionalProperties": False, "required": ["code", "count"],
+              "properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{2}$"},
+                             "count": {"type": "integer", "minimum": 7, "maximum": 12}}}
+    strict = {"type": "function", "function": {"name": "order-it", "parameters": schema,
+                                               "strict": True}}
+    for seed in range(3):
+        reply = ask(client, tools=[strict], tool_choice="required", temperature=2, seed=seed)
+        call, = reply.choices[0].message.tool_calls
+        jsonschema.validate(json.loads(call.function.arguments), schema)
 
 
 class GetTime(BaseModel):
