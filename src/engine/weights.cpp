@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <system_error>
 
 #include "base/error.hpp"
@@ -154,18 +155,17 @@ private:
             }
         }
         others_.push_back(result);
-        if (faster(result) && good_enough(base_, result) && result.decode > best_decode_) {
+        if (faster(result) && good_enough(base_, result) && turn_seconds(result) < best_seconds_) {
             take(copy, result);
         }
     }
 
     bool faster(const MeasuredLayout& copy) const {
-        return copy.decode >= kGainLeast * base_.decode &&
-               copy.prefill >= kPrefillLeast * base_.prefill;
+        return turn_seconds(copy) * kGainLeast <= turn_seconds(base_);
     }
 
     void take(Copy& copy, const MeasuredLayout& result) {
-        best_decode_ = result.decode;
+        best_seconds_ = turn_seconds(result);
         best_.layout = result.layout;
         best_.copy_bytes = result.bytes;
         best_.copy_sha256 = sha256_hex(MappedFile(copy.path()).bytes());
@@ -181,7 +181,7 @@ private:
     MeasuredLayout base_;
     std::vector<MeasuredLayout> others_;
     WeightsChoice best_;
-    double best_decode_ = 0;
+    double best_seconds_ = std::numeric_limits<double>::infinity();
 };
 
 std::string rise_of(const MeasuredLayout& base, const MeasuredLayout& other) {
@@ -191,16 +191,17 @@ std::string rise_of(const MeasuredLayout& base, const MeasuredLayout& other) {
 void give_reason(WeightsChoice& choice) {
     const MeasuredLayout& base = choice.measured.front();
     if (choice.layout == models::kAsPublished) {
-        choice.reason = "no copy decodes faster here and predicts as well";
+        choice.reason = "no copy is faster here and predicts as well";
         choice.reason_korean = "더 빠르면서 예측이 나빠지지 않는 복사본이 없습니다.";
         return;
     }
     for (const MeasuredLayout& m : choice.measured) {
         if (m.layout != choice.layout) continue;
-        choice.reason = fmt::format("decodes {:.2f} times as fast here, perplexity {}",
-                                    m.decode / base.decode, rise_of(base, m));
-        choice.reason_korean = fmt::format("이 컴퓨터에서 {:.2f}배 빠르고, 퍼플렉서티는 {}입니다.",
-                                           m.decode / base.decode, rise_of(base, m));
+        choice.reason = fmt::format("a turn takes {:.2f} of the time here, perplexity {}",
+                                    turn_seconds(m) / turn_seconds(base), rise_of(base, m));
+        choice.reason_korean =
+            fmt::format("이 컴퓨터에서 한 번 답하는 시간이 {:.2f}배이고, 퍼플렉서티는 {}입니다.",
+                        turn_seconds(m) / turn_seconds(base), rise_of(base, m));
     }
 }
 
@@ -236,6 +237,10 @@ TextScore score_text(const fs::path& file, std::string_view text, int threads) {
                     name + "은(는) 벡터를 만드는 모델이라 글을 예측하지 않습니다.");
     }
     return measure_perplexity(model, text, threads);
+}
+
+double turn_seconds(const MeasuredLayout& layout) {
+    return 512 / layout.prefill + 128 / layout.decode;
 }
 
 bool good_enough(const MeasuredLayout& published, const MeasuredLayout& copy) {

@@ -18,9 +18,8 @@
 
 namespace jikji::engine {
 
-inline constexpr double kRiseMost = 0.005;    // of the perplexity, as a part of it
-inline constexpr double kGainLeast = 1.05;    // of decoding; less is within what measuring wavers
-inline constexpr double kPrefillLeast = 0.9;  // of the published file's
+inline constexpr double kRiseMost = 0.005;  // of the perplexity, as a part of it
+inline constexpr double kGainLeast = 1.05;  // of a turn's time; less is within what it wavers
 
 struct WeightsOptions {
     int threads = 0;                           // 0 = physical cores
@@ -55,6 +54,9 @@ struct TextScore {
     int tokens = 0;  // that were scored
 };
 TextScore score_text(const std::filesystem::path& file, std::string_view text, int threads);
+
+/// Seconds of a turn that reads 512 tokens and writes 128: what decides. Writing takes most of it.
+double turn_seconds(const models::MeasuredLayout& layout);
 
 /// Whether the gate lets a copy pass. Perplexities may be no numbers.
 bool good_enough(const models::MeasuredLayout& published, const models::MeasuredLayout& copy);

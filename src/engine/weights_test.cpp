@@ -78,6 +78,7 @@ TEST_CASE("the gate lets pass what predicts as well, and nothing else") {
     }
     // A published model that is broken itself gives no measure.
     CHECK_FALSE(good_enough({.perplexity = std::nan("")}, {.perplexity = 20}));
+    CHECK(turn_seconds({.decode = 64, .prefill = 512}) == 3.0);
 }
 
 TEST_CASE("only forms that can win are tried, and the reason is said if none can") {
