@@ -26,6 +26,7 @@ using llama::Layout;
 using models::MeasuredLayout;
 using models::WeightsChoice;
 
+constexpr double kCoresLeast = 0.7;                 // of the threads' time must have been ours
 constexpr auto kAbandoned = std::chrono::hours(1);  // nobody still writes to it
 constexpr Layout kLayouts[] = {Layout::kQ8_0, Layout::kQ4_0, Layout::kBf16};
 
@@ -128,7 +129,7 @@ public:
         model_ = std::make_shared<const llama::Model>(published_, llama::ModelOptions{});
         base_ = {.layout = models::kAsPublished, .bytes = fs::file_size(published_)};
         base_.perplexity = measure_perplexity(model_, {}, threads_).perplexity;
-        measure_rates({model_, &base_}, nullptr, threads_);
+        measure({model_, &base_}, nullptr);
         for (const Layout layout : layouts) try_layout(layout);
         WeightsChoice choice = std::move(best_);
         choice.measured = std::move(others_);
@@ -137,6 +138,15 @@ public:
     }
 
 private:
+    void measure(const Contender& a, const Contender* b) {
+        if (measure_rates(a, b, threads_) >= kCoresLeast || options_.even_if_busy) return;
+        throw Error(ErrorCode::kOverloaded,
+                    "other programs took the cores while the weights were measured; do it again "
+                    "when the machine is quiet",
+                    {},
+                    "가중치를 재는 동안 다른 프로그램이 코어를 썼습니다. 한가할 때 다시 하세요.");
+    }
+
     void try_layout(Layout layout) {
         const std::string name(llama::name_of(layout));
         Copy copy(cache_.copy_of(published_, name));
@@ -149,7 +159,7 @@ private:
             const auto model =
                 std::make_shared<const llama::Model>(copy.path(), llama::ModelOptions{});
             const Contender contender{model, &result};
-            measure_rates({model_, &base_}, &contender, threads_);
+            measure({model_, &base_}, &contender);
             if (options_.everything || faster(result)) {
                 result.perplexity = measure_perplexity(model, {}, threads_).perplexity;
             }

@@ -24,7 +24,8 @@ inline constexpr double kGainLeast = 1.05;  // of a turn's time; less is within 
 struct WeightsOptions {
     int threads = 0;                           // 0 = physical cores
     std::uint64_t bytes_most = 1'000'000'000;  // larger files are left as they are: minutes
-    bool everything = false;                   // measure also what cannot win
+    bool even_if_busy = false;  // believe figures although other programs took the cores
+    bool everything = false;    // measure also what cannot win
     /// Told what is being done, about ten times a second while a copy is written.
     std::function<void(std::string_view step)> progress;
 };
@@ -43,7 +44,8 @@ bool choose_without_measuring(const models::WeightsCache& cache,
 
 /// Measures, decides, remembers. Copies that were not chosen are gone afterwards. Throws
 /// Error(kRejected) for a file that cannot be loaded, Error(kDiskFull), Error(kOverloaded) if
-/// there is too little memory for two models; then nothing has changed.
+/// there is too little memory for two models or other programs took the cores while it measured;
+/// then nothing has changed.
 models::WeightsChoice choose_weights(const models::WeightsCache& cache,
                                      const std::filesystem::path& published,
                                      const WeightsOptions& options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <string>
 
 #include "base/error.hpp"
@@ -48,13 +49,17 @@ void run_once(const Contender& contender, int prompt, int threads) {
 
 }  // namespace
 
-void measure_rates(const Contender& a, const Contender* b, int threads) {
+double measure_rates(const Contender& a, const Contender* b, int threads) {
     const int room = a.model->context_trained() - kSteps - 1;
     const int prompt = std::clamp(room, 1, kPrompt);
+    const auto start = Clock::now();
+    const std::clock_t worked = std::clock();
     for (int round = 0; round < kRounds; ++round) {
         run_once(a, prompt, threads);
         if (b != nullptr) run_once(*b, prompt, threads);
     }
+    const double ours = static_cast<double>(std::clock() - worked) / CLOCKS_PER_SEC;
+    return ours / (seconds_since(start) * threads);
 }
 
 TextScore measure_perplexity(const std::shared_ptr<const llama::Model>& model,

@@ -10,12 +10,13 @@
 namespace jikji::engine {
 
 /// Measures two forms of one model in turn (A B A B A B) and fills the rates with the best of each;
-/// `b` may be null.
+/// `b` may be null. Returns which part of the threads' time was ours: ggml's threads wait busily,
+/// so it is about 1 unless other programs ran.
 struct Contender {
     std::shared_ptr<const llama::Model> model;
     models::MeasuredLayout* result;
 };
-void measure_rates(const Contender& a, const Contender* b, int threads);
+double measure_rates(const Contender& a, const Contender* b, int threads);
 
 /// On the fixed text if `text` is empty.
 TextScore measure_perplexity(const std::shared_ptr<const llama::Model>& model,

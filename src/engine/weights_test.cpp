@@ -103,8 +103,8 @@ TEST_CASE("measuring leaves a decision, at most the chosen copy, and nothing hal
     const tests::TempFolder folder;
     tests::write_tiny_llama(folder / "tiny.gguf");
     const models::WeightsCache cache(folder / "cache");
-    const auto choice =
-        choose_weights(cache, folder / "tiny.gguf", {.threads = 1, .everything = true});
+    const auto choice = choose_weights(cache, folder / "tiny.gguf",
+                                       {.threads = 1, .even_if_busy = true, .everything = true});
     REQUIRE(choice.measured.size() == 4);
     for (const auto& m : choice.measured) {
         CAPTURE(m.layout);
