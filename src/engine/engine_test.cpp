@@ -291,6 +291,26 @@ std::vector<Stream> a_long_queue(Fixture& f) {
     return streams;
 }
 
+TEST_CASE("a deadline ends its own request, waiting or not yet seen, and no other") {
+    Fixture f(1);
+    const std::string alone = read(f.engine.submit(f.request("hello", 40)));
+    const auto with_deadline = [&](std::chrono::milliseconds left) {
+        GenerationRequest request = f.request("late", -1);
+        request.deadline = std::chrono::steady_clock::now() + left;
+        return f.engine.submit(std::move(request));
+    };
+    Stream passed = with_deadline(std::chrono::milliseconds(-1));
+    CHECK(code_of([&] { read(passed); }) == ErrorCode::kTimeout);
+    std::vector<Stream> before = a_long_queue(f);
+    Stream waiting = with_deadline(std::chrono::milliseconds(1));
+    Stream patient = with_deadline(std::chrono::hours(1));
+    CHECK(code_of([&] { read(waiting); }) == ErrorCode::kTimeout);
+    before.clear();
+    CHECK(read(patient).size() > 0);
+    CHECK(read(f.engine.submit(f.request("hello", 40))) == alone);
+    CHECK(f.engine.stats().waiting == 0);
+}
+
 TEST_CASE("draining ends with an error what runs too long, and takes nothing new") {
     Fixture f;
     const GenerationRequest request = f.request("hello", 3);

@@ -197,9 +197,9 @@ TEST_CASE("two tenants never share, running or kept, in memory or on disk") {
         for (Stream& stream : at_once) CHECK(read(std::move(stream)).cached == 0);
         std::mt19937 random(1);
         std::vector<std::string> seen;  // tenant and canary
-        for (int i = 0; i < 200; ++i) {
+        for (int i = 0; i < 1000; ++i) {
             const std::string tenant(1, static_cast<char>('a' + random() % 2));
-            const int canary = 100 + static_cast<int>(random() % 20);
+            const int canary = 100 + static_cast<int>(random() % 100);
             const std::string key = tenant + std::to_string(canary);
             const bool known = std::find(seen.begin(), seen.end(), key) != seen.end();
             CHECK(ask(*engine, prompt_of(canary, 150), tenant).cached == (known ? 149 : 0));
