@@ -52,7 +52,8 @@ void add_vector_store_files(http::Router& router, Services& services);  // …/{
 void add_answers(http::Router& router, Services& services);             // /v1/answers
 void add_prompts(http::Router& router, Services& services);             // /v1/prompts
 void add_settings(http::Router& router, Services& services);            // /v1/settings/generation
-void add_stats(http::Router& router, Services& services);     // /v1/stats, /v1/cache, /metrics, /health
+/// /v1/stats, /v1/cache, /metrics, /health
+void add_stats(http::Router& router, Services& services);
 void add_evaluate(http::Router& router, Services& services);  // /v1/evaluate
 
 }  // namespace jikji::api

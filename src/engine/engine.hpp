@@ -38,8 +38,8 @@ struct EngineOptions {
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts are read
     /// What is kept of what was computed, for texts that begin alike (prefix_cache.hpp).
     std::uint64_t cache_memory_bytes = 256u << 20;
-    std::uint64_t cache_disk_bytes = 0;  // 0 = nothing on disk
-    std::filesystem::path cache_folder;  // of this process alone; none = nothing on disk
+    std::uint64_t cache_disk_bytes = 0;   // 0 = nothing on disk
+    std::filesystem::path cache_folder;   // of this process alone; none = nothing on disk
     std::filesystem::path weights_cache;  // models::WeightsCache; empty = weights as published
 };
 

@@ -35,6 +35,10 @@ void Generator::plan(int gaps) {
         if (s->prompt_done()) rows.push_back(s.get());
     }
     std::sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (const Sequence* s : rows) {
+        ++work_.rows;
+        work_.row_context += s->computed;
+    }
     int spare = spare_rows(rows.size());
     for (Sequence* s : rows) spare -= put_row(*s, spare);
     share_with_prompts(gaps);

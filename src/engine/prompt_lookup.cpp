@@ -48,11 +48,12 @@ std::vector<Token> PromptLookup::propose(std::span<const Token> tokens, int most
     return {tokens.begin() + place, tokens.begin() + place + static_cast<std::ptrdiff_t>(count)};
 }
 
-int PromptLookup::worth(int most, const std::function<double(int count)>& seconds) const {
+int PromptLookup::worth(int most, int tokens,
+                        const std::function<double(int count)>& seconds) const {
     int best = 0;
-    double best_rate = 1 / seconds(0);
-    double expected = 1;  // tokens that this step makes
-    double chance = 1;    // that all proposed tokens so far come true
+    double best_rate = tokens / seconds(0);
+    double expected = tokens;
+    double chance = 1;  // that all proposed tokens so far come true
     for (int count = 1; count <= most; ++count) {
         chance *= hit_rate_;
         expected += chance;

@@ -30,9 +30,10 @@ public:
     /// What probably comes next, at most `most` tokens; empty if the text never went on from here.
     std::vector<Token> propose(std::span<const Token> tokens, int most) const;
 
-    /// How many proposed tokens to compute: the count that makes most tokens per second, given the
-    /// seconds of a step in which this sequence has `1 + count` rows. 0 where none pays.
-    int worth(int most, const std::function<double(int count)>& seconds) const;
+    /// How many proposed tokens to compute: the count that makes most tokens per second of all that
+    /// run, given the tokens that the step makes without and its seconds with `count` rows more. 0
+    /// where none pays.
+    int worth(int most, int tokens, const std::function<double(int count)>& seconds) const;
 
     /// Share of foretold tokens that came true lately, 0..1.
     double hit_rate() const { return hit_rate_; }

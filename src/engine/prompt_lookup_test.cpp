@@ -7,6 +7,11 @@ namespace {
 
 using Tokens = std::vector<Token>;
 
+/// What half a hit rate is worth beside seven others.
+int doubtful_of(const std::function<double(int)>& seconds) {
+    return PromptLookup().worth(16, 8, seconds);
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("prompt_lookup");
@@ -64,14 +69,19 @@ TEST_CASE("tokens are computed ahead only where that makes more of them per seco
     const auto free_rows = [](int) { return 1.0; };
     const auto dear_rows = [](int count) { return 1.0 + count; };
     const auto cheap_rows = [](int count) { return 1.0 + 0.1 * count; };
-    CHECK(sure.worth(16, free_rows) == 16);
-    CHECK(sure.worth(16, dear_rows) == 0);
-    CHECK(sure.worth(16, cheap_rows) == 16);
-    CHECK(sure.worth(0, free_rows) == 0);
+    CHECK(sure.worth(16, 1, free_rows) == 16);
+    CHECK(sure.worth(16, 1, dear_rows) == 0);
+    CHECK(sure.worth(16, 1, cheap_rows) == 16);
+    CHECK(sure.worth(0, 1, free_rows) == 0);
+
+    // Beside seven others a row more holds up all of them.
+    const auto eight = [](int count) { return 1.0 + 0.2 * (7 + count); };
+    CHECK(sure.worth(16, 8, eight) > 0);
+    CHECK(doubtful_of(eight) == 0);
 
     PromptLookup doubtful;  // half of the tokens, as at the start
-    CHECK(doubtful.worth(16, dear_rows) == 0);
-    const int some = doubtful.worth(16, cheap_rows);
+    CHECK(doubtful.worth(16, 1, dear_rows) == 0);
+    const int some = doubtful.worth(16, 1, cheap_rows);
     CHECK(some >= 1);
     CHECK(some <= 4);
 }

@@ -15,9 +15,11 @@ constexpr int kRowsMost = 31;
 
 }  // namespace
 
-/// How many rows beside one for each of `rows` sequences the next step may have.
+/// How many rows beside one for each of `rows` sequences the next step may have. None beside a
+/// prompt, whose tokens are sure and use the machine as well.
 int Generator::spare_rows(std::size_t rows) const {
     if (!options_.speculation || !model_->cuttable()) return 0;  // a wrong guess is cut off again
+    if (rows < running_.size() || !waiting_.empty()) return 0;
     const int cells = options_.cells - cells_used();
     return std::clamp(std::min(kRowsMost - static_cast<int>(rows), cells), 0, kDraftRowsMost);
 }
@@ -33,12 +35,13 @@ std::vector<Token> Generator::draft_for(Sequence& s, int spare) const {
     s.lookup.follow(s.tokens);
     auto found = s.lookup.propose(s.tokens, most);
     if (found.empty()) return found;
-    const int worth = s.lookup.worth(static_cast<int>(found.size()), [&](int count) {
+    const auto seconds = [&](int count) {
         StepWork work = work_;
-        work.rows += 1 + count;
-        work.row_context += (1.0 + count) * s.computed;
+        work.rows += count;
+        work.row_context += static_cast<double>(count) * s.computed;
         return costs_.seconds(work);
-    });
+    };
+    const int worth = s.lookup.worth(static_cast<int>(found.size()), work_.rows, seconds);
     found.resize(static_cast<std::size_t>(worth));
     return found;
 }
@@ -51,8 +54,8 @@ int Generator::put_row(Sequence& s, int spare) {
     for (const Token token : s.draft) batch_.push_back({token, at++, s.id, true});
     const int drafted = static_cast<int>(s.draft.size());
     s.planned += drafted;
-    work_.rows += 1 + drafted;
-    work_.row_context += (1.0 + drafted) * s.computed;
+    work_.rows += drafted;
+    work_.row_context += static_cast<double>(drafted) * s.computed;
     counters_.drafted += drafted;
     return drafted;
 }
