@@ -1,0 +1,50 @@
+"""The Vulkan build, on Mesa's software driver: skipped, by name, where either is missing.
+
+    cmake --preset vulkan && ninja -C build/vulkan jikji
+    apt-get install mesa-vulkan-drivers
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from program import CHAT, MODELS, ROOT, Server, environment
+
+VULKAN = Path(os.environ.get("JIKJI_VULKAN_PROGRAM", ROOT / "build/vulkan/jikji"))
+DRIVERS = list(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
+# A processor that plays the GPU is not chosen by itself.
+SOFTWARE = {"GGML_VK_VISIBLE_DEVICES": "0"}
+
+needs_vulkan = pytest.mark.skipif(
+    not VULKAN.is_file() or not DRIVERS,
+    reason="no Vulkan build in build/vulkan, or no mesa-vulkan-drivers")
+
+
+@needs_vulkan
+def test_the_vulkan_build_finds_the_device():
+    done = subprocess.run([str(VULKAN), "doctor", "--models", str(MODELS)], capture_output=True,
+                          text=True, env=environment(**SOFTWARE), timeout=60)
+    assert "Vulkan0" in done.stdout, done.stdout
+
+
+@needs_vulkan
+@pytest.mark.parametrize("layers", ["auto", "3", "0"])
+def test_the_vulkan_build_answers_with_layers_on_the_device(tmp_path, layers):
+    server = Server(tmp_path / "data", "--gpu-layers", layers, "--context", 512, env=SOFTWARE)
+    server.command[0] = str(VULKAN)
+    with server:
+        reply = server.post("/v1/chat/completions", {
+            "model": CHAT, "temperature": 0, "max_tokens": 12,
+            "messages": [{"role": "user", "content": "What is the capital of France?"}]},
+            timeout=300)
+        assert reply.status == 200, reply
+        assert "Paris" in reply.json()["choices"][0]["message"]["content"]
+        assert ("Vulkan0" in server.output) or layers == "0"
+
+
+def test_how_many_layers_is_auto_or_a_number(program):
+    for wrong in ("many", "-2", "1.5"):
+        done = subprocess.run([str(program), "serve", "--gpu-layers", wrong], capture_output=True,
+                              text=True, env=environment(), timeout=30)
+        assert done.returncode != 0 and "--gpu-layers" in done.stderr, done
