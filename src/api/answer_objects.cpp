@@ -45,7 +45,7 @@ AnswerCall parse_answer(const http::Call& call) {
         fields.optional_integer("passages", {1, limits::kSearchResults}).value_or(3));  // S8
     out.request.options = read_sampling(fields);
     out.request.use_cache = read_use_cache(fields, call);
-    out.request.tenant = call.principal;
+    out.request.caller = read_caller(fields, call);
     out.stream = fields.optional_bool("stream").value_or(false);
     fields.refuse_unknown({"user"});
     return out;

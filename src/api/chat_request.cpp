@@ -96,12 +96,12 @@ ChatCall parse_chat(const http::Call& call) {
     request.choices = read_choices(fields);
     request.top_logprobs = read_logprobs(fields);
     request.use_cache = read_use_cache(fields, call);
-    request.tenant = call.principal;
+    request.caller = read_caller(fields, call);
     const StreamFields stream = read_stream(fields);
     out.stream = stream.stream;
     out.include_usage = stream.include_usage;
     read_metadata(fields);
-    fields.refuse_unknown({"user", "service_tier", "prompt_cache_key", "prompt_cache_retention",
+    fields.refuse_unknown({"user", "prompt_cache_key", "prompt_cache_retention",
                            "prompt_cache_options", "safety_identifier", "prediction"});
     return out;
 }

@@ -61,7 +61,7 @@ CompletionCall parse_completion(const http::Call& call) {
         throw_unsupported("suffix", {"text can only be continued at its end; leave it out",
                                      "글의 끝에 이어 쓰는 것만 됩니다. 빼세요"});
     request.use_cache = read_use_cache(fields, call);
-    request.tenant = call.principal;
+    request.caller = read_caller(fields, call);
     const StreamFields stream = read_stream(fields);
     out.stream = stream.stream;
     out.include_usage = stream.include_usage;

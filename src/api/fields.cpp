@@ -187,6 +187,28 @@ bool read_use_cache(Fields& fields, const http::Call& call) {
     return wanted && !has_word(control, "no-cache") && !has_word(control, "no-store");
 }
 
+service::Caller read_caller(Fields& fields, const http::Call& call) {
+    service::Caller out;
+    out.tenant = call.principal;
+    const std::string tier = fields.optional_string("service_tier").value_or("auto");
+    if (tier == "flex") out.lane = engine::Lane::kBatch;
+    const std::string text = call.header("x-jikji-timeout-ms");
+    if (text.empty()) return out;
+    int wait = 0;
+    const auto end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, wait);
+    if (read.ec != std::errc() || read.ptr != end || wait < 1 || wait > limits::kTimeoutMs) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    fmt::format("the header x-jikji-timeout-ms is {}; give a number from 1 to {}",
+                                http::beginning(text, 40), limits::kTimeoutMs),
+                    "x-jikji-timeout-ms",
+                    fmt::format("x-jikji-timeout-ms 헤더가 {}입니다. 1에서 {} 사이의 수를 주세요.",
+                                http::beginning(text, 40), limits::kTimeoutMs));
+    }
+    out.timeout = std::chrono::milliseconds(wait);
+    return out;
+}
+
 std::optional<service::PromptReference> read_prompt(Fields& fields) {
     auto prompt = fields.optional_object("prompt");
     if (!prompt) return std::nullopt;

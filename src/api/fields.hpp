@@ -10,6 +10,7 @@
 
 #include "http/call.hpp"
 #include "http/json.hpp"
+#include "service/caller.hpp"
 #include "service/collections.hpp"
 #include "service/prompt_library.hpp"
 #include "service/sampling_options.hpp"
@@ -32,6 +33,10 @@ StreamFields read_stream(http::Fields& fields);
 
 /// use_cache of the body; a Cache-Control: no-cache or no-store of the call turns it off as well.
 bool read_use_cache(http::Fields& fields, const http::Call& call);
+
+/// The key, service_tier ("flex" waits for everybody else), and the header x-jikji-timeout-ms:
+/// after so long the request is off the machine, whether it has ended or not (408).
+service::Caller read_caller(http::Fields& fields, const http::Call& call);
 
 /// `prompt` of a chat request. `version` is refused: templates have no versions yet.
 std::optional<service::PromptReference> read_prompt(http::Fields& fields);

@@ -29,6 +29,7 @@ inline constexpr int kTopLogprobs = 20;
 inline constexpr int kMessages = 2048;
 inline constexpr std::size_t kTools = 128;  // in a request; calls of one message
 inline constexpr int kMaxTokens = 1'000'000;
+inline constexpr int kTimeoutMs = 86'400'000;  // that a caller may give a request: a day
 
 // Embeddings
 inline constexpr std::size_t kEmbeddingInputs = 2048;

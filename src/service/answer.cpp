@@ -60,7 +60,7 @@ AnswerStart Answers::start(const AnswerRequest& request) {
     chat.options = request.options;
     chat.defaults = Defaults::kJikji;
     chat.use_cache = request.use_cache;
-    chat.tenant = request.tenant;
+    chat.caller = request.caller;
     auto generations = chat_.start(chat);
     JIKJI_CHECK(generations.size() == 1);
     start.generation.emplace(std::move(generations.front()));

@@ -20,7 +20,7 @@ struct AnswerRequest {
     std::optional<PromptReference> prompt;
     SamplingOptions options;
     bool use_cache = true;
-    std::string tenant = "local";  // as ChatRequest's
+    Caller caller;
 };
 
 /// What is known before the model speaks.

@@ -40,7 +40,11 @@ engine::GenerationRequest Chat::begin(const Request& request) const {
     made.model = request.model.empty() ? default_model_ : request.model;
     apply_options(request.options, request.defaults, settings_.generation(), made);
     made.top_logprobs = request.top_logprobs;
-    made.tenant = request.tenant;
+    made.tenant = request.caller.tenant;
+    made.lane = request.caller.lane;
+    if (request.caller.timeout) {
+        made.deadline = std::chrono::steady_clock::now() + *request.caller.timeout;
+    }
     return made;
 }
 

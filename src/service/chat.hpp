@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "service/caller.hpp"
 #include "service/generation.hpp"
 #include "service/prompt_library.hpp"
 #include "service/sampling_options.hpp"
@@ -25,7 +26,7 @@ struct ChatRequest {
     int choices = 1;        // n
     int top_logprobs = -1;  // -1 = none
     bool use_cache = true;
-    std::string tenant = "local";  // who asks: caches are never shared between tenants
+    Caller caller;
 };
 
 struct CompletionRequest {
@@ -38,7 +39,7 @@ struct CompletionRequest {
     int choices = 1;  // per prompt
     int top_logprobs = -1;
     bool use_cache = true;
-    std::string tenant = "local";  // who asks: caches are never shared between tenants
+    Caller caller;
 };
 
 class Chat {

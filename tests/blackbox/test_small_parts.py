@@ -147,3 +147,20 @@ def test_a_server_without_models_says_how_to_get_one(program, tmp_path):
                            headers={"Accept-Language": "ko"})
         assert any("가" <= letter <= "힣" for letter in korean.error["message"])
         assert bare.get("/v1/models").json()["data"] == [] and bare.is_well()
+
+
+def test_a_caller_gives_a_request_so_long_and_no_longer(fresh):
+    long = {**BODY, "messages": [{"role": "user", "content": "Write a long story."}],
+            "max_tokens": 3000, "use_cache": False}
+    del long["temperature"]
+    with fresh:
+        say(fresh)  # the model is there
+        late = fresh.post("/v1/chat/completions", {**long, "ignore_eos": True},
+                          headers={"X-Jikji-Timeout-Ms": "200"})
+        assert late.status == 408 and late.error["code"] == "timeout", late
+        assert late.headers["x-should-retry"] == "false"
+        assert say(fresh, **{"X-Jikji-Timeout-Ms": "60000"}).status == 200
+        assert say(fresh, {**BODY, "service_tier": "flex", "max_tokens": 3}).status == 200
+        for wrong in ("soon", "0", "-5", "1e3", "99999999999"):
+            reply = fresh.post("/v1/chat/completions", BODY, headers={"X-Jikji-Timeout-Ms": wrong})
+            assert reply.status == 400 and reply.error["param"] == "x-jikji-timeout-ms", wrong
