@@ -181,6 +181,7 @@ void Generator::swap_out(Sequence& s) {
     leave_cells(s);
     s.computed = 0;
     s.planned = 0;
+    s.draft.clear();
     shares_.promise(s.request.tenant, -s.promised);
     s.promised = 0;
     const auto found = std::find_if(running_.begin(), running_.end(),

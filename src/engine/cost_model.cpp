@@ -48,6 +48,11 @@ Vector solved(Matrix a, Vector b, std::size_t n) {
 
 }  // namespace
 
+void add_rows(StepWork& work, int computed, int rows) {
+    work.rows += rows;
+    work.row_context += static_cast<double>(rows) * computed;
+}
+
 void add_prompt(StepWork& work, int computed, int tokens) {
     const double n = tokens;
     work.prompt += tokens;

@@ -22,6 +22,8 @@ struct StepWork {
     double row_context = 0;     // the same of the rows
 };
 
+/// More rows of a sequence that has `computed` tokens.
+void add_rows(StepWork& work, int computed, int rows);
 /// `tokens` more tokens of a prompt of which `computed` are there.
 void add_prompt(StepWork& work, int computed, int tokens);
 

@@ -80,13 +80,10 @@ void Generator::step(int gaps) {
     admit();
     make_room();
     plan(gaps);
-    if (batch_.empty()) return waiting_.empty() ? void() : prefixes_.wait();
-    const auto start = std::chrono::steady_clock::now();
-    compute();
-    read_outputs();
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-    costs_.observe(work_, time.count());
-    prefixes_.measured(static_cast<int>(batch_.size()), time.count());
+    if (rows_.empty() && prompts_.empty()) return waiting_.empty() ? void() : prefixes_.wait();
+    compute(rows_);
+    std::erase_if(prompts_, [](const Sequence* s) { return s->id < 0; });  // swapped out just now
+    compute(prompts_);
     release_ended();
 }
 
@@ -113,8 +110,13 @@ void Generator::drop_cancelled() {
     });
 }
 
-void Generator::read_outputs() {
-    for (auto& [sequence, index] : outputs_) {
+// The last token of a sequence that is there has logits, and those of its draft.
+void Generator::read_outputs(const std::vector<Sequence*>& part) {
+    int end = 0;  // of its tokens in the batch
+    for (Sequence* sequence : part) {
+        end += sequence->planned;
+        const int index = end - 1 - static_cast<int>(sequence->draft.size());
+        if (!batch_[static_cast<std::size_t>(index)].output) continue;
         try {
             advance(*sequence, index);
         } catch (...) {

@@ -112,20 +112,21 @@ private:
 
     // planning.cpp: what the next step computes
     void plan(int gaps);
-    void put(Sequence& sequence, int count);
-    void share_with_prompts(int gaps);
-    void compute();
-    bool nobody_wants() const;
-    void charge();
+    void share_with_prompts(double seconds);
+    void compute(const std::vector<Sequence*>& part);
+    void put(const Sequence& sequence);
+    bool nobody_wants(const std::vector<Sequence*>& part) const;
+    void give_up(const std::vector<Sequence*>& part, llama::Decoded result);
+    void charge(const std::vector<Sequence*>& part);
 
     // speculation.cpp: tokens that are computed before they are chosen
     int spare_rows(std::size_t rows) const;
-    std::vector<Token> draft_for(Sequence& sequence, int spare) const;
-    int put_row(Sequence& sequence, int spare);
+    std::vector<Token> draft_for(Sequence& sequence, int spare, const StepWork& rows) const;
+    int add_draft(Sequence& sequence, int spare, const StepWork& rows);
     void advance(Sequence& sequence, int output);
 
     // generator.cpp: what a step made
-    void read_outputs();
+    void read_outputs(const std::vector<Sequence*>& part);
     void choose(Sequence& sequence, int output);
     void emit(Sequence& sequence, Token token, std::span<const float> logits);
     void end(Sequence& sequence, Finish reason);
@@ -141,13 +142,13 @@ private:
     FairQueue queue_{shares_};  // of waiting_
     Ticket next_ticket_ = 1;
     CostModel costs_;
-    StepWork work_;                // of the next step
     double answer_typical_ = 128;  // tokens of those that ended lately (moving average)
     std::size_t saved_bytes_ = 0;  // of those that are swapped out
     Counters counters_;
     PrefixReuse prefixes_;
     std::vector<llama::BatchToken> batch_;
-    std::vector<std::pair<Sequence*, int>> outputs_;  // whose logits stand at which batch index
+    std::vector<Sequence*> rows_;     // of this step: those that get their next token
+    std::vector<Sequence*> prompts_;  // and those whose prompts get on
 };
 
 }  // namespace jikji::engine

@@ -13,91 +13,104 @@ constexpr int kLeastPromptTokens = 32;  // of a step that has rows: matrix produ
 
 }  // namespace
 
-void Generator::put(Sequence& s, int count) {
-    for (int i = 0; i < count; ++i) {
-        const int at = s.computed + i;
-        const bool last = at + 1 == static_cast<int>(s.tokens.size());
-        if (last) outputs_.emplace_back(&s, static_cast<int>(batch_.size()));
-        batch_.push_back({s.tokens[static_cast<std::size_t>(at)], at, s.id, last});
-    }
-    s.planned = count;
-}
-
 // Rows in the order of their ids, so that their cells lie as densely as they may.
 void Generator::plan(int gaps) {
-    batch_.clear();
-    outputs_.clear();
-    work_ = {};
-    std::vector<Sequence*> rows;
+    rows_.clear();
+    prompts_.clear();
+    StepWork rows;
     for (auto& s : running_) {
-        s->planned = 0;
+        s->planned = s->prompt_done() ? 1 : 0;
         s->draft.clear();
-        if (s->prompt_done()) rows.push_back(s.get());
+        (s->planned > 0 ? rows_ : prompts_).push_back(s.get());
     }
-    std::sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->id < b->id; });
-    for (const Sequence* s : rows) {
-        ++work_.rows;
-        work_.row_context += s->computed;
+    std::sort(rows_.begin(), rows_.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (const Sequence* s : rows_) add_rows(rows, s->computed, 1);
+    int spare = spare_rows(rows_.size());
+    for (Sequence* s : rows_) {
+        const int drafted = add_draft(*s, spare, rows);
+        add_rows(rows, s->computed, drafted);
+        spare -= drafted;
     }
-    int spare = spare_rows(rows.size());
-    for (Sequence* s : rows) spare -= put_row(*s, spare);
-    share_with_prompts(gaps);
-    counters_.step_tokens = static_cast<int>(batch_.size());
+    share_with_prompts(options_.gap_seconds / std::max(gaps, 1) - costs_.seconds(rows));
+    counters_.step_tokens = 0;
 }
 
-void Generator::share_with_prompts(int gaps) {
+void Generator::share_with_prompts(double seconds) {
     std::vector<PromptPart> parts;
-    std::vector<Sequence*> owners;
-    for (auto& s : running_) {
-        if (s->planned > 0) continue;
+    for (Sequence* s : prompts_) {
         const int remaining = static_cast<int>(s->tokens.size()) - s->computed;
         parts.push_back({&s->request.tenant, s->request.lane, s->rank - s->computed, s->computed,
                          remaining, 0});
-        owners.push_back(s.get());
     }
-    if (parts.empty()) return;
-    share_step(
-        parts, work_,
-        {options_.gap_seconds / std::max(gaps, 1), kLeastPromptTokens, kStepTokens - work_.rows},
-        costs_, shares_);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        if (parts[i].given > 0) add_prompt(work_, parts[i].computed, parts[i].given);
-        put(*owners[i], parts[i].given);
-    }
+    StepLimits limits;
+    if (!rows_.empty()) limits.seconds = seconds;
+    limits.least = kLeastPromptTokens;
+    limits.most = kStepTokens;
+    share_step(parts, limits, costs_, shares_);
+    for (std::size_t i = 0; i < parts.size(); ++i) prompts_[i]->planned = parts[i].given;
+    std::erase_if(prompts_, [](const Sequence* s) { return s->planned == 0; });
 }
 
-bool Generator::nobody_wants() const {
+void Generator::put(const Sequence& s) {
+    int at = s.computed;
+    for (const int end = at + s.planned - static_cast<int>(s.draft.size()); at < end; ++at) {
+        const bool last = at + 1 == static_cast<int>(s.tokens.size());
+        batch_.push_back({s.tokens[static_cast<std::size_t>(at)], at, s.id, last});
+    }
+    for (const Token token : s.draft) batch_.push_back({token, at++, s.id, true});
+}
+
+bool Generator::nobody_wants(const std::vector<Sequence*>& part) const {
     const auto now = std::chrono::steady_clock::now();
-    return std::none_of(running_.begin(), running_.end(), [&](const SequencePtr& s) {
+    return std::none_of(part.begin(), part.end(), [&](const Sequence* s) {
         const auto& deadline = s->request.deadline;
-        return s->planned > 0 && s->writer->wanted() && !(deadline && now >= *deadline);
+        return s->writer->wanted() && !(deadline && now >= *deadline);
     });
 }
 
-void Generator::compute() {
-    const llama::Decoded result = context_.decode(batch_, [this] { return nobody_wants(); });
-    if (result == llama::Decoded::kDone) {
-        charge();
-        return;
+// Rows and prompts are computed apart. In one pass the weights would be read once less; but passes
+// of many tokens are computed by other kernels, which round otherwise (bf16), and a stream's text
+// would change with what its neighbours send. Apart, rows meet the same kernels at any load, and
+// their tokens are on their way before the prompts begin.
+void Generator::compute(const std::vector<Sequence*>& part) {
+    batch_.clear();
+    StepWork work;
+    for (const Sequence* s : part) {
+        put(*s);
+        if (s->prompt_done()) {
+            add_rows(work, s->computed, s->planned);
+        } else {
+            add_prompt(work, s->computed, s->planned);
+        }
     }
-    outputs_.clear();
-    work_ = {};
-    if (result == llama::Decoded::kAborted) {  // a part of the step may stand in the cells
-        for (auto& s : running_) context_.forget_from(s->id, s->computed);
+    if (batch_.empty()) return;
+    const auto start = std::chrono::steady_clock::now();
+    const llama::Decoded result = context_.decode(batch_, [&] { return nobody_wants(part); });
+    if (result != llama::Decoded::kDone) return give_up(part, result);
+    charge(part);
+    read_outputs(part);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    costs_.observe(work, time.count());
+    if (work.prompt > 0) prefixes_.measured(work.prompt, time.count());
+    counters_.step_tokens += static_cast<int>(batch_.size());
+}
+
+void Generator::give_up(const std::vector<Sequence*>& part, llama::Decoded result) {
+    if (result == llama::Decoded::kAborted) {  // some of its tokens may stand in the cells
+        for (const Sequence* s : part) context_.forget_from(s->id, s->computed);
         return;
     }
     // Our count of cells says that this cannot happen; if it does, somebody makes room.
     log_warn("the KV cells were full before we expected it");
-    if (Sequence* least = running_.size() > 1 ? least_entitled(nullptr) : nullptr) {
-        return swap_out(*least);
+    if (running_.size() < 2) {
+        throw Error(ErrorCode::kInternal, "one sequence alone does not fit into the KV cells");
     }
-    throw Error(ErrorCode::kInternal, "one sequence alone does not fit into the KV cells");
+    swap_out(*least_entitled(nullptr));
 }
 
 // Tenants pay for what was computed: a prompt's tokens once, an answer's as kAnswerTokenCost says.
-void Generator::charge() {
-    for (auto& s : running_) {
-        if (s->planned == 0) continue;
+void Generator::charge(const std::vector<Sequence*>& part) {
+    for (Sequence* s : part) {
         const double cost = s->prompt_done() ? kAnswerTokenCost * s->planned : s->planned;
         s->computed += s->planned;
         shares_.serve(s->request.tenant, cost);

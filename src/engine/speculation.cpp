@@ -24,8 +24,9 @@ int Generator::spare_rows(std::size_t rows) const {
     return std::clamp(std::min(kRowsMost - static_cast<int>(rows), cells), 0, kDraftRowsMost);
 }
 
-/// What to compute behind the last token of `s`, at most `spare` tokens.
-std::vector<Token> Generator::draft_for(Sequence& s, int spare) const {
+/// What to compute behind the last token of `s`, at most `spare` tokens. `rows`: the others' so
+/// far.
+std::vector<Token> Generator::draft_for(Sequence& s, int spare, const StepWork& rows) const {
     const int most = std::min({spare, s.left() - 1, PromptLookup::kLongest});
     if (most <= 0) return {};
     if (s.constrained()) {
@@ -36,26 +37,20 @@ std::vector<Token> Generator::draft_for(Sequence& s, int spare) const {
     auto found = s.lookup.propose(s.tokens, most);
     if (found.empty()) return found;
     const auto seconds = [&](int count) {
-        StepWork work = work_;
-        work.rows += count;
-        work.row_context += static_cast<double>(count) * s.computed;
+        StepWork work = rows;
+        add_rows(work, s.computed, count);
         return costs_.seconds(work);
     };
-    const int worth = s.lookup.worth(static_cast<int>(found.size()), work_.rows, seconds);
+    const int worth = s.lookup.worth(static_cast<int>(found.size()), rows.rows, seconds);
     found.resize(static_cast<std::size_t>(worth));
     return found;
 }
 
-/// One row for the next token of `s`, and one for each token of its draft. Returns these.
-int Generator::put_row(Sequence& s, int spare) {
-    s.draft = draft_for(s, spare);
-    put(s, 1);
-    int at = s.computed + 1;
-    for (const Token token : s.draft) batch_.push_back({token, at++, s.id, true});
+/// One row more for each token of its draft. Returns how many.
+int Generator::add_draft(Sequence& s, int spare, const StepWork& rows) {
+    s.draft = draft_for(s, spare, rows);
     const int drafted = static_cast<int>(s.draft.size());
     s.planned += drafted;
-    work_.rows += drafted;
-    work_.row_context += static_cast<double>(drafted) * s.computed;
     counters_.drafted += drafted;
     return drafted;
 }

@@ -25,11 +25,11 @@ PromptPart* next_part(std::vector<PromptPart>& parts, const Served& served) {
 
 }  // namespace
 
-void share_step(std::vector<PromptPart>& parts, StepWork work, const StepLimits& limits,
-                const CostModel& costs, const Shares& shares) {
+void share_step(std::vector<PromptPart>& parts, const StepLimits& limits, const CostModel& costs,
+                const Shares& shares) {
     Served served;
     for (const PromptPart& part : parts) served[*part.tenant] = shares.served(*part.tenant);
-    const bool hurry = work.rows > 0;
+    StepWork work;
     int given = 0;
     while (given < limits.most) {
         PromptPart* part = next_part(parts, served);
@@ -37,8 +37,7 @@ void share_step(std::vector<PromptPart>& parts, StepWork work, const StepLimits&
         const int portion =
             std::min({kPortion, part->remaining - part->given, limits.most - given});
         const int computed = part->computed + part->given;
-        int tokens = portion;
-        if (hurry) tokens = costs.prompt_tokens_within(work, limits.seconds, computed, portion);
+        int tokens = costs.prompt_tokens_within(work, limits.seconds, computed, portion);
         tokens = std::max(tokens, std::min(portion, limits.least - given));
         if (tokens <= 0) return;
         part->given += tokens;

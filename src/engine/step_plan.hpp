@@ -1,11 +1,12 @@
 #pragma once
-// How many tokens of which prompts join the next step. Pure.
+// How many tokens of which prompts are computed in the next step. Pure.
 //
 // Limit    what the cost model says the step may hold within the gap that streams tolerate between
 //          two tokens (Sarathi-Serve: Agrawal et al. 2024, arXiv:2403.02310), but never less than a
 //          small chunk, so that prompts always get on. Where nobody's answer waits: a full pass.
 // Order    lanes, then tenants by what they have been served, then the rank of each prompt, in
 //          portions, so that a short prompt begins at once beside a long one of another tenant.
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,13 @@ struct PromptPart {
 };
 
 struct StepLimits {
-    double seconds = 0.1;  // of the step, if it has rows; else it is as large as it may be
-    int least = 32;        // tokens of prompts: matrix products are poor below
+    double seconds = std::numeric_limits<double>::infinity();  // of the pass
+    int least = 32;  // tokens, whatever they take: matrix products are poor below
     int most = 512;
 };
 
-/// Fills `given`. `work`: the step so far, its rows.
-void share_step(std::vector<PromptPart>& parts, StepWork work, const StepLimits& limits,
-                const CostModel& costs, const Shares& shares);
+/// Fills `given`.
+void share_step(std::vector<PromptPart>& parts, const StepLimits& limits, const CostModel& costs,
+                const Shares& shares);
 
 }  // namespace jikji::engine

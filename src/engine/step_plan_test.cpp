@@ -10,9 +10,9 @@ namespace {
 
 const std::string kAlice = "alice", kBob = "bob";
 
-std::vector<int> given(std::vector<PromptPart> parts, int rows, const StepLimits& limits,
+std::vector<int> given(std::vector<PromptPart> parts, const StepLimits& limits,
                        const Shares& shares = {}) {
-    share_step(parts, {rows, 0, 0, 100.0 * rows}, limits, CostModel(), shares);
+    share_step(parts, limits, CostModel(), shares);
     std::vector<int> out;
     for (const PromptPart& part : parts) out.push_back(part.given);
     return out;
@@ -32,48 +32,48 @@ constexpr double kNoTime = 0, kMuchTime = 1e9;
 
 TEST_SUITE_BEGIN("step_plan");
 
-TEST_CASE("where nobody's answer waits a prompt gets a full pass") {
-    CHECK(given({part(kAlice, 3400)}, 0, {kNoTime, 32, 512}) == std::vector<int>{512});
+TEST_CASE("where there is time a prompt gets a full pass") {
+    CHECK(given({part(kAlice, 3400)}, {kMuchTime, 32, 512}) == std::vector<int>{512});
 }
 
 TEST_CASE("the short prompt goes first, and the rest of the step is the long one's") {
-    CHECK(given({part(kAlice, 3400), part(kAlice, 100)}, 4, {kMuchTime, 32, 512}) ==
+    CHECK(given({part(kAlice, 3400), part(kAlice, 100)}, {kMuchTime, 32, 512}) ==
           std::vector<int>{412, 100});
-    CHECK(given({part(kAlice, 3400), part(kAlice, 100)}, 4, {kNoTime, 32, 512}) ==
+    CHECK(given({part(kAlice, 3400), part(kAlice, 100)}, {kNoTime, 32, 512}) ==
           std::vector<int>{0, 32});
 }
 
 TEST_CASE("between tenants it is shared, and who was served less comes first") {
     const std::vector<int> even =
-        given({part(kAlice, 3400), part(kBob, 2000)}, 0, {kMuchTime, 32, 512});
+        given({part(kAlice, 3400), part(kBob, 2000)}, {kMuchTime, 32, 512});
     CHECK(even == std::vector<int>{256, 256});
     Shares shares;
     shares.enter(kAlice);
     shares.enter(kBob);
     shares.serve(kBob, 192);
-    CHECK(given({part(kAlice, 3400), part(kBob, 2000)}, 0, {kMuchTime, 32, 512}, shares) ==
+    CHECK(given({part(kAlice, 3400), part(kBob, 2000)}, {kMuchTime, 32, 512}, shares) ==
           std::vector<int>{320, 192});
 }
 
 TEST_CASE("a batch prompt takes what interactive ones leave") {
     PromptPart batch = part(kBob, 50);
     batch.lane = Lane::kBatch;
-    CHECK(given({batch, part(kAlice, 3400)}, 0, {kMuchTime, 32, 512}) == std::vector<int>{0, 512});
-    CHECK(given({batch, part(kAlice, 100)}, 0, {kMuchTime, 32, 512}) == std::vector<int>{50, 100});
+    CHECK(given({batch, part(kAlice, 3400)}, {kMuchTime, 32, 512}) == std::vector<int>{0, 512});
+    CHECK(given({batch, part(kAlice, 100)}, {kMuchTime, 32, 512}) == std::vector<int>{50, 100});
 }
 
 TEST_CASE("the step keeps its limit where it can, and a small chunk always gets on") {
     const CostModel costs;
-    StepWork work{4, 0, 0, 400};
-    const double limit = costs.seconds(work) * 3;
-    const int joined = sum(given({part(kAlice, 3400, 500)}, 4, {limit, 1, 512}));
+    StepWork work;
+    const double limit = 0.2;
+    const int joined = sum(given({part(kAlice, 3400, 500)}, {limit, 1, 512}));
     CHECK(joined > 1);
     CHECK(joined < 512);
     add_prompt(work, 500, joined);
     CHECK(costs.seconds(work) <= limit);
-    CHECK(sum(given({part(kAlice, 3400, 500)}, 4, {kNoTime, 48, 512})) == 48);
-    CHECK(sum(given({part(kAlice, 20, 500)}, 4, {kNoTime, 48, 512})) == 20);
-    CHECK(sum(given({part(kAlice, 20), part(kBob, 90)}, 4, {kNoTime, 48, 512})) == 48);
+    CHECK(sum(given({part(kAlice, 3400, 500)}, {kNoTime, 48, 512})) == 48);
+    CHECK(sum(given({part(kAlice, 20, 500)}, {kNoTime, 48, 512})) == 20);
+    CHECK(sum(given({part(kAlice, 20), part(kBob, 90)}, {kNoTime, 48, 512})) == 48);
 }
 
 TEST_SUITE_END();
