@@ -164,6 +164,20 @@ TEST_CASE("what cannot change the text is let pass, and null is silence") {
     CHECK(chat.request.use_cache);
 }
 
+TEST_CASE("who has time says so, and who has none") {
+    http::Call call = call_of(with(R"("service_tier":"flex")"));
+    CHECK(parse_chat(call).request.caller.lane == engine::Lane::kBatch);
+    CHECK_FALSE(parse_chat(call).request.caller.timeout.has_value());
+    call = call_of(with(R"("service_tier":"priority")"));
+    CHECK(parse_chat(call).request.caller.lane == engine::Lane::kInteractive);
+    call.headers.emplace_back("x-jikji-timeout-ms", "2500");
+    CHECK(parse_chat(call).request.caller.timeout.has_value());
+    for (const char* wrong : {"0", "-1", "1.5", "2s", "99999999999999999999", "86400001"}) {
+        call.headers.back().second = wrong;
+        CHECK_THROWS_AS(parse_chat(call), Error);
+    }
+}
+
 TEST_CASE("messages: parts become one text, developer is system, leading system turns are one") {
     const ChatCall chat = parse_chat(call_of(R"({"model":"m","messages":[
         {"role":"developer","content":"a"},

@@ -40,6 +40,11 @@ Reply stats(Services& services) {
                                    {"tokens_per_second", totals.tokens_per_second()},
                                    {"waiting", now.waiting},
                                    {"running", now.running},
+                                   {"swapped_out", now.swapped_out},
+                                   {"queue_wait_seconds", now.queue_wait_seconds},
+                                   {"busy_seconds", now.busy_seconds},
+                                   {"step_seconds", now.step_ms / 1000},
+                                   {"step_tokens", now.step_tokens},
                                    {"cache", cache},
                                    {"models", models_json(services)}});
 }
@@ -82,6 +87,11 @@ void set_gauges(Services& services) {
     registry.gauge("jikji_queue_wait_seconds", "Of the requests that started lately")
         .set(now.queue_wait_seconds);
     set_prefix_gauges(registry, services.engine.prefix_cache());
+    registry.gauge("jikji_step_tokens", "Tokens of the last step").set(now.step_tokens);
+    registry.gauge("jikji_sequences_swapped_out", "Sequences that gave way and wait to go on")
+        .set(now.swapped_out);
+    registry.gauge("jikji_busy_seconds", "What is here will probably take so long")
+        .set(now.busy_seconds);
     registry.gauge("jikji_cache_entries", "Answers in the response cache")
         .set(static_cast<double>(services.cache.entries()));
     registry.gauge("jikji_cache_bytes", "Bytes in the response cache")
