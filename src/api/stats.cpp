@@ -18,8 +18,11 @@ using http::Reply;
 json::array models_json(Services& services) {
     json::array out;
     for (const auto& model : services.engine.models()) {
-        out.push_back(json::object{
-            {"id", model.name}, {"embedding", model.embedding}, {"loaded", model.loaded}});
+        out.push_back(json::object{{"id", model.name},
+                                   {"embedding", model.embedding},
+                                   {"loaded", model.loaded},
+                                   {"pinned", model.pinned},
+                                   {"bytes", model.bytes}});
     }
     return out;
 }
@@ -99,6 +102,8 @@ void set_gauges(Services& services) {
     for (const auto& model : services.engine.models()) {
         registry.gauge("jikji_model_loaded", "1 if the model is loaded", {{"model", model.name}})
             .set(model.loaded ? 1 : 0);
+        registry.gauge("jikji_model_bytes", "Memory that it takes", {{"model", model.name}})
+            .set(static_cast<double>(model.bytes));
     }
 }
 

@@ -174,7 +174,8 @@ struct App::Rooms {
                   .cache_memory_bytes = mebibytes(options.cache_memory_mb),
                   .cache_disk_bytes = mebibytes(options.cache_disk_mb),
                   .cache_folder = options.data / "cache" / "kv",
-                  .weights_cache = options.optimise_weights ? weights_folder(options.data) : ""}),
+                  .weights_cache = options.optimise_weights ? weights_folder(options.data) : "",
+                  .models_memory_bytes = mebibytes(options.models_memory_mb)}),
           models(options.models, engine),
           chat_model(models.choose(options.chat_model, /*embedding=*/false)),
           embedding_model(models.choose(options.embedding_model, /*embedding=*/true)),
@@ -196,19 +197,33 @@ struct App::Rooms {
               stats.save();
           }) {}
 
+    // The default models are what the server is for: they leave only if nothing else will do.
+    void keep_models() {
+        for (const std::string& name : {chat_model, embedding_model}) {
+            if (!name.empty()) engine.keep(name, engine::Keep::kPreferred);
+        }
+        for (std::string& name : options.pinned) {
+            name = models.choose(name, /*embedding=*/false);  // names what there is
+            engine.keep(name, engine::Keep::kPinned);
+        }
+    }
+
     ~Rooms() {
         weights.stop();
         if (preloader.joinable()) preloader.join();
     }
 
     void fill_router() {
+        keep_models();
         api::add_routes(router, services);
         add_console(router);
     }
 
     // A client that comes before this is done waits for the same load.
     void preload() {
-        for (const std::string& name : {chat_model, embedding_model}) {
+        std::vector<std::string> names = options.pinned;
+        names.insert(names.end(), {chat_model, embedding_model});
+        for (const std::string& name : names) {
             if (name.empty()) continue;
             try {
                 engine.load(name);

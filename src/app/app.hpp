@@ -25,6 +25,8 @@ struct AppOptions {
     bool optimise_weights = true;   // load the copy that is faster here, if one was found
     std::filesystem::path program;  // our executable, to find one; empty = do not look
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model
+    int models_memory_mb = 0;                 // of loaded models, MiB; 0 = what is free
+    std::vector<std::string> pinned;          // models that are never unloaded for others
     int cache_memory_mb = 256;                // of earlier texts, for those that begin alike; MiB
     int cache_disk_mb = 2048;                 // likewise in data/cache/kv; 0 = nothing on disk
     std::vector<std::string> api_keys;        // empty = no key is asked for (loopback only)

@@ -187,6 +187,14 @@ void CommandLine::add_serve_limits(CLI::App& serve) {
     number_flag(serve, "--embedding-cache", serve_.embedding_cache, CLI::Range(0, 65'536),
                 t("MiB of vectors kept per model; 0 = none (32)",
                   "모델마다 벡터를 담아 두는 MiB. 0 = 끔(32)"));
+    number_flag(serve, "--models-memory-mb", serve_.models_memory_mb, CLI::Range(0, 16'777'216),
+                t("MiB for loaded models; 0 = what is free", "모델용 메모리 MiB. 0 = 남은 만큼"));
+    serve
+        .add_option("--pin", serve_.pinned,
+                    t("a model that is never unloaded for another; may repeat",
+                      "다른 모델 때문에 내리지 않을 모델"))
+        ->allow_extra_args(false)
+        ->envname("JIKJI_PIN");
     number_flag(serve, "--cache-memory-mb", serve_.cache_memory_mb, CLI::Range(0, 1'048'576),
                 t("MiB for beginnings of earlier chats (256)", "이전 대화용 메모리 MiB(256)"));
     number_flag(serve, "--cache-disk-mb", serve_.cache_disk_mb, CLI::Range(0, 16'777'216),

@@ -14,6 +14,7 @@
 #include "models/catalogue.hpp"
 #include "models/gguf.hpp"
 #include "models/inspect.hpp"
+#include "models/machine_memory.hpp"
 #include "models/store.hpp"
 
 namespace jikji::cli {

@@ -25,6 +25,8 @@ app::AppOptions app_options(const ServeOptions& options) {
     out.speculation = options.speculation;
     out.gpu_layers = options.gpu_layers;
     out.embedding_cache = static_cast<std::size_t>(options.embedding_cache) << 20;
+    out.models_memory_mb = options.models_memory_mb;
+    out.pinned = options.pinned;
     out.cache_memory_mb = options.cache_memory_mb;
     out.cache_disk_mb = options.cache_disk_mb;
     out.optimise_weights = options.weights == "auto";

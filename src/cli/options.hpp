@@ -44,6 +44,8 @@ struct ServeOptions {
     bool speculation = true;
     int gpu_layers = -1;
     int embedding_cache = 32;
+    int models_memory_mb = 0;
+    std::vector<std::string> pinned;
     int cache_memory_mb = 256;
     int cache_disk_mb = 2048;
     std::string weights = "auto";  // or as-published

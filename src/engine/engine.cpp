@@ -9,7 +9,6 @@
 #include <deque>
 #include <functional>
 #include <future>
-#include <map>
 #include <mutex>
 #include <thread>
 
@@ -17,14 +16,13 @@
 #include "base/log.hpp"
 #include "engine/chat_rendering.hpp"
 #include "engine/checks.hpp"
-#include "engine/loaded_model.hpp"
+#include "engine/loading.hpp"
+#include "engine/registry.hpp"
 #include "llama/devices.hpp"
 #include "llama/log.hpp"
 #include "text/normalise.hpp"
 
 namespace jikji::engine {
-
-using LoadedPtr = std::shared_ptr<LoadedModel>;
 
 namespace {
 
@@ -57,41 +55,20 @@ public:
         thread_.join();
     }
 
-    void add_model(ModelFile file) {
-        const std::lock_guard lock(mutex_);
-        Entry& entry = entries_[file.name];
-        if (!entry.loaded) entry.file = std::move(file);
-    }
+    Registry& registry() { return registry_; }
+    const Registry& registry() const { return registry_; }
 
     void remove_model(const std::string& name) {
-        LoadedPtr loaded;
-        {
-            const std::lock_guard lock(mutex_);
-            const auto found = entries_.find(name);
-            if (found == entries_.end()) return;
-            loaded = std::move(found->second.loaded);
-            entries_.erase(found);
-        }
-        if (loaded) post([this, loaded] { leaving_.push_back(loaded); });
+        registry_.remove(name);
+        post([] {});  // a step in which it is freed
     }
 
     LoadedPtr require(const std::string& name) {
-        {
-            const std::lock_guard lock(mutex_);
-            const auto found = entries_.find(name);
-            if (found == entries_.end()) throw_no_such_model(name, names());
-            if (found->second.loaded) return found->second.loaded;
-        }
-        auto promise = std::make_shared<std::promise<LoadedPtr>>();
+        if (LoadedPtr loaded = registry_.use(name)) return loaded;
+        auto promise = std::make_shared<Loading::Promise>();  // a task has to be copyable
         auto future = promise->get_future();
-        post([this, name, promise] {
-            try {
-                promise->set_value(load_here(name));
-            } catch (...) {
-                promise->set_exception(std::current_exception());
-            }
-        });
-        return future.get();
+        post([this, name, promise] { loading_.want(name, std::move(*promise)); });
+        return from_compute_thread(future);
     }
 
     PrefixCacheStats prefix_cache() const { return prefixes_.stats(); }
@@ -105,27 +82,9 @@ public:
         done.get_future().get();
     }
 
-    std::vector<ModelStatus> models() const {
-        const std::lock_guard lock(mutex_);
-        std::vector<ModelStatus> out;
-        for (const auto& [name, entry] : entries_) out.push_back(status_of(entry));
-        return out;
-    }
-
     ModelStatus status(const std::string& name) {
-        require(name);
-        const std::lock_guard lock(mutex_);
-        const auto found = entries_.find(name);
-        if (found == entries_.end()) throw_no_such_model(name, names());
-        return status_of(found->second);
-    }
-
-    std::string prefix(const std::string& name, Side side) const {
-        const std::lock_guard lock(mutex_);
-        const auto found = entries_.find(name);
-        if (found == entries_.end() || side == Side::kNone) return {};
-        return side == Side::kQuery ? found->second.file.query_prefix
-                                    : found->second.file.passage_prefix;
+        const LoadedPtr loaded = require(name);
+        return registry_.status(name);
     }
 
     Stream submit(GenerationRequest request) {
@@ -160,11 +119,7 @@ public:
         post([loaded, promise, request]() mutable {
             loaded->embedder->add(std::move(request), std::move(*promise));
         });
-        try {
-            return future.get();
-        } catch (const std::future_error&) {  // handed over when the compute thread had ended
-            std::rethrow_exception(stopping_error());
-        }
+        return from_compute_thread(future);
     }
 
     void drain_until(std::chrono::steady_clock::time_point deadline) {
@@ -179,29 +134,13 @@ public:
     }
 
 private:
-    struct Entry {
-        ModelFile file;
-        LoadedPtr loaded;
-    };
-
-    std::vector<std::string> names() const {  // with the lock held
-        std::vector<std::string> out;
-        for (const auto& [name, entry] : entries_) out.push_back(name);
-        return out;
-    }
-
-    static ModelStatus status_of(const Entry& entry) {
-        ModelStatus status;
-        status.name = entry.file.name;
-        status.embedding = entry.file.embedding;
-        if (!entry.loaded) return status;
-        status.loaded = true;
-        status.embedding = entry.loaded->embedder != nullptr;
-        status.context = entry.loaded->context;
-        status.dimensions = status.embedding ? entry.loaded->model->dimensions() : 0;
-        status.vocabulary = entry.loaded->model->vocabulary();
-        status.fingerprint = entry.loaded->fingerprint;
-        return status;
+    template <class T>
+    static T from_compute_thread(std::future<T>& future) {
+        try {
+            return future.get();
+        } catch (const std::future_error&) {  // handed over when the compute thread had ended
+            std::rethrow_exception(stopping_error());
+        }
     }
 
     void post(std::function<void()> task) {
@@ -214,48 +153,38 @@ private:
 
     // From here on: the compute thread.
 
-    LoadedPtr load_here(const std::string& name) {
-        ModelFile file;
-        {
-            const std::lock_guard lock(mutex_);
-            const auto found = entries_.find(name);
-            if (found == entries_.end()) throw_no_such_model(name, names());
-            if (found->second.loaded) return found->second.loaded;
-            if (stopping_) std::rethrow_exception(stopping_error());
-            file = found->second.file;
-        }
-        const LoadedPtr loaded = load_model(file, options_, prefixes_);
-        const std::lock_guard lock(mutex_);
-        entries_[name].loaded = loaded;
-        resident_.push_back(loaded);
-        return loaded;
-    }
-
     void run() {
         while (wait_for_work()) {
             run_tasks();
+            loading_.advance();
             end_if_draining();
+            registry_.note_use();
             const int gaps = busy_generators();
-            for (const LoadedPtr& loaded : resident_) step(*loaded, gaps);
+            for (const LoadedPtr& loaded : registry_.resident()) step(*loaded, gaps);
             publish();
-            release_leaving();
+            restless_ = !registry_.sweep() || loading_.waits();
         }
-        run_tasks();        // what was handed over just now must end as well, not wait for ever
-        resident_.clear();  // the lanes end their requests as cancelled, here, in their own thread
-        leaving_.clear();
-        const std::lock_guard lock(mutex_);
-        for (auto& [name, entry] : entries_) entry.loaded.reset();
+        run_tasks();  // what was handed over just now must end as well, not wait for ever
+        loading_.fail_all(stopping_error());
+        registry_.clear();  // the lanes end their requests as cancelled, here, in their own thread
     }
 
     bool busy() const {
-        return !leaving_.empty() ||
-               std::any_of(resident_.begin(), resident_.end(),
+        const auto& all = registry_.resident();
+        return std::any_of(all.begin(), all.end(),
                            [](const LoadedPtr& loaded) { return !loaded->idle(); });
     }
 
     bool wait_for_work() {
+        constexpr auto kSoon = std::chrono::milliseconds(5);
         std::unique_lock lock(mutex_);
-        if (!busy()) changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+        if (busy()) return !stopping_;
+        const auto called = [&] { return stopping_ || !tasks_.empty(); };
+        if (restless_) {
+            changed_.wait_for(lock, kSoon, called);
+        } else {
+            changed_.wait(lock, called);
+        }
         return !stopping_;
     }
 
@@ -269,10 +198,10 @@ private:
     }
 
     int busy_generators() const {
-        return static_cast<int>(
-            std::count_if(resident_.begin(), resident_.end(), [](const LoadedPtr& loaded) {
-                return loaded->generator && !loaded->generator->idle();
-            }));
+        const auto& all = registry_.resident();
+        return static_cast<int>(std::count_if(all.begin(), all.end(), [](const LoadedPtr& loaded) {
+            return loaded->generator && !loaded->generator->idle();
+        }));
     }
 
     void step(LoadedModel& loaded, int gaps) {
@@ -293,7 +222,8 @@ private:
 
     void end_if_draining() {
         if (std::chrono::steady_clock::now().time_since_epoch().count() < deadline_) return;
-        for (const LoadedPtr& loaded : resident_) {
+        loading_.fail_all(stopping_error());
+        for (const LoadedPtr& loaded : registry_.resident()) {
             if (loaded->generator) loaded->generator->fail_all(stopping_error());
             if (loaded->embedder) loaded->embedder->fail_all(stopping_error());
         }
@@ -301,7 +231,7 @@ private:
 
     void publish() {
         EngineStats now;
-        for (const LoadedPtr& loaded : resident_) {
+        for (const LoadedPtr& loaded : registry_.resident()) {
             if (loaded->embedder) {
                 now.embedded += loaded->embedder->computed();
                 now.embedded_cached += loaded->embedder->cached();
@@ -324,27 +254,19 @@ private:
         stats_ = now;
     }
 
-    void release_leaving() {
-        std::erase_if(leaving_, [&](const LoadedPtr& loaded) {
-            if (!loaded->idle()) return false;
-            std::erase(resident_, loaded);
-            return true;
-        });
-    }
-
     EngineOptions options_;
     WaitingRoom room_;      // outlives the sequences that have places in it
     PrefixCache prefixes_;  // compute thread
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::map<std::string, Entry> entries_;
     std::deque<std::function<void()>> tasks_;
     bool stopping_ = false;
     static constexpr auto kNever = std::chrono::steady_clock::duration::max().count();
     std::atomic<std::chrono::steady_clock::rep> deadline_{kNever};  // of draining
-    std::vector<LoadedPtr> resident_;                               // compute thread
-    std::vector<LoadedPtr> leaving_;                                // compute thread
-    double step_ms_ = 0;                                            // compute thread
+    Registry registry_;
+    Loading loading_{registry_, options_, prefixes_, [this] { post([] {}); }};  // compute thread
+    bool restless_ = false;  // compute thread: has to look again soon
+    double step_ms_ = 0;     // compute thread
     mutable std::mutex stats_mutex_;
     EngineStats stats_;
     std::thread thread_;
@@ -361,10 +283,11 @@ std::vector<Device> devices() {
 Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Engine::~Engine() = default;
 
-void Engine::add_model(ModelFile file) { impl_->add_model(std::move(file)); }
+void Engine::add_model(ModelFile file) { impl_->registry().add(std::move(file)); }
 void Engine::remove_model(const std::string& name) { impl_->remove_model(name); }
+void Engine::keep(const std::string& name, Keep how) { impl_->registry().keep(name, how); }
 void Engine::load(const std::string& name) { impl_->require(name); }
-std::vector<ModelStatus> Engine::models() const { return impl_->models(); }
+std::vector<ModelStatus> Engine::models() const { return impl_->registry().statuses(); }
 ModelStatus Engine::require(const std::string& name) { return impl_->status(name); }
 Stream Engine::submit(GenerationRequest request) { return impl_->submit(std::move(request)); }
 EmbeddingResult Engine::embed(const EmbeddingRequest& request) { return impl_->embed(request); }
@@ -387,7 +310,7 @@ std::string Engine::detokenize(const std::string& model, const std::vector<Token
 std::vector<Token> Engine::tokenize_for_embedding(const std::string& model, std::string_view text,
                                                   Side side, bool cut) {
     const LoadedPtr loaded = impl_->require(model);
-    std::string whole = impl_->prefix(model, side) + std::string(text);
+    std::string whole = impl_->registry().prefix(model, side) + std::string(text);
     // BERT's own normaliser decomposes; libllama's leaves Hangul syllables whole, which its
     // vocabulary hardly has (Korean on all-MiniLM falls to a cosine of 0.5). E5 wants NFKC.
     whole = loaded->model->wordpiece() ? text::nfd(whole) : text::nfkc(whole);

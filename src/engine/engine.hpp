@@ -4,6 +4,7 @@
 //
 // Threads  every method may be called from any thread. submit() returns at once; the others may
 //          wait for a model to load (seconds) and must not be called from the IO thread.
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -41,6 +42,17 @@ struct EngineOptions {
     std::uint64_t cache_disk_bytes = 0;   // 0 = nothing on disk
     std::filesystem::path cache_folder;   // of this process alone; none = nothing on disk
     std::filesystem::path weights_cache;  // models::WeightsCache; empty = weights as published
+    /// That loaded models may take; 0 = what the machine or its container has free.
+    std::uint64_t models_memory_bytes = 0;
+    /// How long a request waits for models to end that would have to leave for the one it wants.
+    std::chrono::milliseconds load_patience{5000};
+};
+
+/// Whether a model may be unloaded when another one needs its memory; only idle ones ever are.
+enum class Keep {
+    kUsual,      // the least recently used goes first
+    kPreferred,  // only if no other one will do
+    kPinned,     // never
 };
 
 /// A chat, ready for GenerationRequest.
@@ -72,9 +84,14 @@ public:
     /// not loaded. remove_model() of a loaded one frees it once its requests have ended.
     void add_model(ModelFile file);
     void remove_model(const std::string& name);
+    /// Of a model that is known, or will be.
+    void keep(const std::string& name, Keep how);
 
-    /// Loads now, in the compute thread, and waits. Throws Error(kModelNotFound) or, with the cause
-    /// in words, Error(kRejected). Models load by themselves on first use.
+    /// Loads now and waits; what runs goes on meanwhile. Idle models are unloaded for it, the least
+    /// recently used first, if memory would not suffice. Throws Error(kModelNotFound), with the
+    /// cause in words Error(kRejected), with numbers Error(kInvalidArgument) for one that does not
+    /// fit, Error(kOverloaded) with retry_after() if busy models would have to leave for it. Models
+    /// load by themselves on first use.
     void load(const std::string& name);
 
     std::vector<ModelStatus> models() const;

@@ -4,7 +4,6 @@
 
 #include "base/file.hpp"
 #include "base/ids.hpp"
-#include "encoder/encoder.hpp"
 #include "models/weights_cache.hpp"
 
 namespace jikji::engine {
@@ -22,9 +21,6 @@ std::string fingerprint_of(const std::filesystem::path& file) {
     return "fp_" + digest.finish_hex().substr(0, 12);
 }
 
-// What a chat takes on average; cells are memory even when idle (23 KB each on SmolLM2).
-constexpr int kCellsPerSequence = 128;
-
 // What else a kept state depends on: the types of K and V. RoPE is as the model's file says.
 // Whoever makes one of them, an adapter, or another form of the weights an option writes it in
 // here.
@@ -38,26 +34,48 @@ std::filesystem::path weights_of(const ModelFile& file, const EngineOptions& opt
 
 }  // namespace
 
-std::shared_ptr<LoadedModel> load_model(const ModelFile& file, const EngineOptions& options,
-                                        PrefixCache& cache) {
-    auto loaded = std::make_shared<LoadedModel>();
+ModelMemory memory_wanted(const ModelFile& file, const EngineOptions& options) {
+    return memory_wanted(weights_of(file, options), encoder::Encoder::supports(file.path), options);
+}
+
+Weights load_weights(const ModelFile& file, const EngineOptions& options,
+                     std::uint64_t panel_bytes_most) {
+    Weights out;
     const bool own = encoder::Encoder::supports(file.path);
     const std::filesystem::path weights = weights_of(file, options);
-    loaded->model = std::make_shared<const llama::Model>(
-        weights, llama::ModelOptions{.gpu_layers = options.gpu_layers, .vocab_only = own});
-    loaded->fingerprint = fingerprint_of(weights);
+    out.memory = memory_wanted(weights, own, options);
+    out.model = std::make_shared<const llama::Model>(
+        weights, llama::ModelOptions{.gpu_layers = options.gpu_layers,
+                                     .vocab_only = own,
+                                     .panel_bytes_most = panel_bytes_most});
+    if (own) {
+        out.own = std::make_unique<encoder::Encoder>(file.path);
+        out.memory.copied = out.own->bytes();
+    } else {
+        const std::uint64_t copied = std::min(out.model->copied_bytes(), out.memory.mapped);
+        out.memory.mapped -= copied;
+        out.memory.copied = copied + out.model->panel_bytes();
+    }
+    out.fingerprint = fingerprint_of(weights);
+    return out;
+}
+
+LoadedPtr make_lane(Weights weights, const EngineOptions& options, PrefixCache& cache) {
+    auto loaded = std::make_shared<LoadedModel>();
+    loaded->model = std::move(weights.model);
+    loaded->fingerprint = std::move(weights.fingerprint);
+    loaded->memory = weights.memory;
     if (loaded->model->encoder_only()) {
         loaded->context = Embedder::context_of(*loaded->model);
         loaded->embedder = std::make_unique<Embedder>(
-            loaded->model, own ? std::make_unique<encoder::Encoder>(file.path) : nullptr,
+            loaded->model, std::move(weights.own),
             EmbedderOptions{.threads = options.threads, .cache_bytes = options.embedding_cache});
         return loaded;
     }
     loaded->context = std::min(options.context, loaded->model->context_trained());
     GeneratorOptions lane;
     lane.context = loaded->context;
-    lane.cells = std::max(options.cells, loaded->context);  // one sequence always fits
-    if (options.cells == 0) lane.cells = loaded->context + options.parallel * kCellsPerSequence;
+    lane.cells = cells_of(options, loaded->context);
     lane.parallel = options.parallel;
     lane.threads = options.threads;
     lane.gap_seconds = options.gap_seconds;

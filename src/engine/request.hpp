@@ -147,6 +147,8 @@ struct ModelStatus {
     std::string name;
     bool embedding = false;  // makes vectors, not text
     bool loaded = false;
+    bool pinned = false;      // never unloaded to make room for another
+    std::uint64_t bytes = 0;  // of memory; 0 until loaded
     int context = 0;          // tokens one sequence may have; 0 until loaded
     int dimensions = 0;       // of its vectors; 0 for a chat model or until loaded
     int vocabulary = 0;       // tokens; 0 until loaded

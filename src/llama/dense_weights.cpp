@@ -89,15 +89,17 @@ void DenseWeight::multiply(const float* x, int rows, float* y, int threads) {
     gemm::multiply(x, rows, k, *panels, y, n, threads);
 }
 
-DenseWeights::DenseWeights(const llama_model* model, const std::filesystem::path& file) {
-    if (!accelerator_wanted()) return;
+DenseWeights::DenseWeights(const llama_model* model, const std::filesystem::path& file,
+                           std::uint64_t panel_bytes_most) {
     const auto& tensors = llama_internal_get_tensor_map(model);
-    const bool repacked = std::any_of(tensors.begin(), tensors.end(), [](const auto& entry) {
-        return entry.second->buffer != nullptr && keeps_own_order(entry.second->buffer);
-    });
-    if (repacked) mapped_ = std::make_unique<MappedTensors>(file);
+    for (const auto& [name, tensor] : tensors) {
+        const bool repacked = tensor->buffer != nullptr && keeps_own_order(tensor->buffer);
+        if (repacked) copied_bytes_ += ggml_nbytes(tensor);
+    }
+    if (!accelerator_wanted()) return;
+    if (copied_bytes_ > 0) mapped_ = std::make_unique<MappedTensors>(file);
     for (const auto& [name, tensor] : tensors) add(tensor);
-    choose();
+    choose(panel_bytes_most);
     const std::unique_lock lock(table().mutex);
     for (const auto& weight : weights_) table().weights[weight->tensor] = weight.get();
 }
@@ -137,11 +139,13 @@ void DenseWeights::add(const ggml_tensor* tensor) {
     }));
 }
 
-void DenseWeights::choose() {
+void DenseWeights::choose(std::uint64_t panel_bytes_most) {
     std::size_t bytes = 0;
     for (const auto& weight : weights_)
         bytes += gemm::Panels::bytes_of(weight->n, weight->k, weight->precision);
-    const bool keep = panels_wanted() && bytes <= std::min(kPanelBytesMost, free_memory() / 4);
+    const bool keep = panels_wanted() && bytes <= panel_bytes_most &&
+                      bytes <= std::min(kPanelBytesMost, free_memory() / 4);
+    if (keep) panel_bytes_ = bytes;
     for (const auto& weight : weights_) {
         weight->keep = keep;
         weight->rows_least = keep ? kRowsKept : kRowsOnTheFly;

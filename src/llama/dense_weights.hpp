@@ -2,6 +2,7 @@
 // The weight matrices of a loaded model as our own products want them (src/gemm), for the device in
 // accelerator.hpp. A model owns one of these; while it lives, its tensors can be found by address.
 // Threads: find() from any; the products only from the compute thread.
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -34,9 +35,11 @@ struct DenseWeight {
 
 class DenseWeights {
 public:
-    /// Panels are kept if all of them fit into a quarter of the memory that is free now, and into
-    /// kPanelBytesMost; larger models get them anew for each product, a slab at a time.
-    DenseWeights(const llama_model* model, const std::filesystem::path& file);
+    /// Panels are kept if all of them fit into a quarter of the memory that is free now, into
+    /// kPanelBytesMost, and into `panel_bytes_most`; larger models get them anew for each product,
+    /// a slab at a time.
+    DenseWeights(const llama_model* model, const std::filesystem::path& file,
+                 std::uint64_t panel_bytes_most);
     ~DenseWeights();
     DenseWeights(const DenseWeights&) = delete;
     DenseWeights& operator=(const DenseWeights&) = delete;
@@ -44,12 +47,17 @@ public:
     /// Of any model that is loaded; null for what is not a weight matrix that we multiply.
     static DenseWeight* find(const ggml_tensor* tensor);
 
+    std::uint64_t copied_bytes() const { return copied_bytes_; }  // weights in another order
+    std::uint64_t panel_bytes() const { return panel_bytes_; }    // of kept panels, once made
+
 private:
     void add(const ggml_tensor* tensor);
-    void choose();
+    void choose(std::uint64_t panel_bytes_most);
 
     std::unique_ptr<MappedTensors> mapped_;
     std::vector<std::unique_ptr<DenseWeight>> weights_;
+    std::uint64_t copied_bytes_ = 0;
+    std::uint64_t panel_bytes_ = 0;
 };
 
 }  // namespace jikji::llama

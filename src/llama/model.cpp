@@ -52,6 +52,8 @@ std::vector<std::string> markup_of(const llama_vocab* vocab) {
 }  // namespace
 
 std::uint64_t Model::weight_bytes() const { return llama_model_size(model_.get()); }
+std::uint64_t Model::copied_bytes() const { return dense_->copied_bytes(); }
+std::uint64_t Model::panel_bytes() const { return dense_->panel_bytes(); }
 std::uint64_t Model::parameters() const { return llama_model_n_params(model_.get()); }
 
 bool Model::ends_generation(Token token) const {
@@ -101,7 +103,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     params.vocab_only = options.vocab_only;
     model_.reset(llama_model_load_from_file(file.c_str(), params));
     if (!model_) refuse(file);
-    dense_ = std::make_unique<DenseWeights>(model_.get(), file);
+    dense_ = std::make_unique<DenseWeights>(model_.get(), file, options.panel_bytes_most);
     const llama_vocab* vocab = llama_model_get_vocab(model_.get());
     vocabulary_ = llama_vocab_n_tokens(vocab);
     context_ = llama_model_n_ctx_train(model_.get());

@@ -22,6 +22,8 @@ using Token = std::int32_t;
 struct ModelOptions {
     int gpu_layers = -1;      // -1 = all that fit; ignored where no GPU was built in
     bool vocab_only = false;  // without weights: tokenising and the sizes only
+    /// Of panels for products that are kept beside the weights; see dense_weights.hpp.
+    std::uint64_t panel_bytes_most = ~std::uint64_t{0};
 };
 
 struct Turn {
@@ -43,6 +45,8 @@ public:
     bool encoder_only() const noexcept { return encoder_only_; }  // makes vectors, not text
     bool wordpiece() const noexcept { return wordpiece_; }        // BERT's tokenizer
     std::uint64_t weight_bytes() const;                           // as they lie in memory
+    std::uint64_t copied_bytes() const;  // of these, that do not lie as the file has them
+    std::uint64_t panel_bytes() const;   // beside them, once products have made all
     std::uint64_t parameters() const;
     /// What a sequence has computed can be cut at any token and put together again. Not so where
     /// layers see a window (what lies before it may be gone) or keep a running state.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <limits>
 
 #include "base/progress.hpp"
@@ -81,15 +80,6 @@ std::string histogram(const ModelFacts& facts) {
     return out;
 }
 
-std::uint64_t number_in(const char* path, std::string_view label) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-        if (line.compare(0, label.size(), label) != 0) continue;
-        return std::strtoull(line.c_str() + label.size(), nullptr, 10);
-    }
-    return 0;
-}
-
 std::string verdict(const MemoryNeed& need, std::uint64_t available, Language language) {
     if (available == 0) {
         return std::string(say(language, "How much memory is free here is not known.",
@@ -152,14 +142,6 @@ MemoryNeed memory_at(const ModelFacts& facts, std::uint64_t context) {
     return {.weights = facts.weight_bytes,
             .cache = times(facts.cache_bytes_per_token, context),
             .working = times(row, kBatch * 4) + kProgram};
-}
-
-std::uint64_t memory_available() {
-    const std::uint64_t machine = number_in("/proc/meminfo", "MemAvailable:") * 1024;
-    const std::uint64_t limit = number_in("/sys/fs/cgroup/memory.max", "");
-    const std::uint64_t used = number_in("/sys/fs/cgroup/memory.current", "");
-    if (limit == 0 || limit < used) return machine;
-    return machine == 0 ? limit - used : std::min(machine, limit - used);
 }
 
 std::string describe(const ModelFacts& facts, std::uint64_t context, std::uint64_t available,

@@ -47,9 +47,6 @@ struct MemoryNeed {
 };
 MemoryNeed memory_at(const ModelFacts& facts, std::uint64_t context);
 
-/// MemAvailable of /proc/meminfo in bytes, or of the control group if that is less; 0 if unknown.
-std::uint64_t memory_available();
-
 /// A few lines for people. `available`: bytes, 0 if unknown.
 std::string describe(const ModelFacts& facts, std::uint64_t context, std::uint64_t available,
                      Language language);

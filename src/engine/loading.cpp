@@ -1,0 +1,155 @@
+#include "engine/loading.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/log.hpp"
+#include "base/progress.hpp"
+#include "engine/checks.hpp"
+#include "models/machine_memory.hpp"
+
+namespace jikji::engine {
+namespace {
+
+constexpr std::uint64_t kReserve = 256u << 20;  // documents, answers, the program
+
+std::exception_ptr out_of_memory(const std::string& name) {
+    return std::make_exception_ptr(Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("the memory gave out while the model '{}' was being loaded; take a smaller "
+                    "quantisation or a smaller --context",
+                    name),
+        "model",
+        fmt::format("모델 '{}'을(를) 불러오다 메모리가 모자랐습니다. 더 작은 양자화나 더 작은 "
+                    "--context를 쓰세요.",
+                    name)));
+}
+
+std::exception_ptr in_words(const std::string& name) {  // in a handler
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        return out_of_memory(name);
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+}  // namespace
+
+Loading::Loading(Registry& registry, const EngineOptions& options, PrefixCache& cache,
+                 std::function<void()> wake)
+    : registry_(registry), options_(options), cache_(cache), wake_(std::move(wake)) {}
+
+Loading::~Loading() { fail_all(stopping_error()); }
+
+void Loading::want(const std::string& name, Promise promise) {
+    auto found = std::find_if(wanted_.begin(), wanted_.end(),
+                              [&](const Wanted& one) { return one.name == name; });
+    if (running_ && running_->wanted.name == name) {
+        running_->wanted.promises.push_back(std::move(promise));
+        return;
+    }
+    if (found == wanted_.end()) {
+        wanted_.push_back({name, {}, Clock::now() + options_.load_patience});
+        found = std::prev(wanted_.end());
+    }
+    found->promises.push_back(std::move(promise));
+}
+
+void Loading::advance() {
+    if (running_ &&
+        running_->weights.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        finish();
+    }
+    for (auto one = wanted_.begin(); one != wanted_.end() && !running_;) {
+        bool done = true;
+        try {
+            done = begin(*one);
+        } catch (...) {
+            fail(*one, in_words(one->name));
+        }
+        one = done ? wanted_.erase(one) : std::next(one);
+    }
+}
+
+MemoryLimit Loading::limit() const {
+    MemoryLimit out;
+    out.fixed = options_.models_memory_bytes;
+    out.available = out.fixed > 0 ? 0 : models::memory_available();
+    out.held = registry_.bytes_held();
+    out.reserve = kReserve + options_.cache_memory_bytes;
+    return out;
+}
+
+/// False: it has to wait for others.
+bool Loading::begin(Wanted& wanted) {
+    if (const LoadedPtr loaded = registry_.use(wanted.name)) {
+        for (Promise& promise : wanted.promises) promise.set_value(loaded);
+        return true;
+    }
+    const ModelFile file = registry_.file(wanted.name);
+    const std::uint64_t need = memory_wanted(file, options_).total();
+    const std::uint64_t most = limit().bytes();
+    const std::vector<Occupant> loaded = registry_.occupants();
+    const RoomPlan plan = make_room(need, most, loaded);
+    if (plan.outcome == RoomPlan::Outcome::kBusy && Clock::now() < wanted.patience) return false;
+    if (plan.outcome != RoomPlan::Outcome::kFits) {
+        throw no_room_error(wanted.name, need, most, loaded, plan.outcome);
+    }
+    for (const std::string& name : plan.unload) {
+        log_info(fmt::format("{} leaves memory for {}", name, wanted.name));
+        registry_.unload(name);
+    }
+    std::uint64_t taken = need;
+    for (const Occupant& one : registry_.occupants()) taken += one.bytes;
+    if (taken > most) return false;  // somebody took one of them just now
+    read(std::move(wanted), file, most - taken);
+    return true;
+}
+
+void Loading::read(Wanted wanted, const ModelFile& file, std::uint64_t panel_bytes_most) {
+    auto running = std::make_unique<Running>();
+    running->wanted = std::move(wanted);
+    std::promise<Weights> promise;
+    running->weights = promise.get_future();
+    running->thread =
+        std::jthread([this, file, panel_bytes_most, promise = std::move(promise)]() mutable {
+            try {
+                promise.set_value(load_weights(file, options_, panel_bytes_most));
+            } catch (...) {
+                promise.set_exception(std::current_exception());
+            }
+            wake_();
+        });
+    running_ = std::move(running);
+}
+
+void Loading::finish() {
+    const std::unique_ptr<Running> done = std::move(running_);
+    Wanted& wanted = done->wanted;
+    try {
+        const LoadedPtr loaded = make_lane(done->weights.get(), options_, cache_);
+        registry_.put(wanted.name, loaded);
+        log_info(
+            fmt::format("{} is loaded: {}", wanted.name, bytes_for_people(loaded->memory.total())));
+        for (Promise& promise : wanted.promises) promise.set_value(loaded);
+    } catch (...) {
+        fail(wanted, in_words(wanted.name));
+    }
+}
+
+void Loading::fail(Wanted& wanted, const std::exception_ptr& cause) {
+    for (Promise& promise : wanted.promises) promise.set_exception(cause);
+    wanted.promises.clear();
+}
+
+void Loading::fail_all(const std::exception_ptr& cause) {
+    if (running_) fail(running_->wanted, cause);
+    for (Wanted& wanted : wanted_) fail(wanted, cause);
+    wanted_.clear();
+}
+
+}  // namespace jikji::engine

@@ -1,0 +1,190 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <functional>
+#include <random>
+
+#include "base/error.hpp"
+#include "engine/engine.hpp"
+#include "engine/model_memory.hpp"
+#include "support/tiny_model.hpp"
+
+using namespace jikji;
+using namespace jikji::engine;
+
+namespace {
+
+constexpr int kContext = 128;
+
+/// Three equally large models, with memory for two and a half of them.
+struct Fixture {
+    Fixture() {
+        folder = std::filesystem::temp_directory_path() /
+                 ("jikji-models-" + std::to_string(std::random_device{}()));
+        std::filesystem::create_directories(folder);
+        tests::write_tiny_llama(folder / "a.gguf", kContext);
+        EngineOptions options{.context = kContext, .parallel = 4, .threads = 1};
+        options.load_patience = std::chrono::milliseconds(0);
+        bytes = memory_wanted(folder / "a.gguf", /*own_encoder=*/false, options).total();
+        options.models_memory_bytes = bytes * 5 / 2;
+        engine = std::make_unique<Engine>(options);
+        for (const char* name : {"a", "b", "c"}) add(name);
+    }
+    ~Fixture() {
+        engine.reset();
+        std::filesystem::remove_all(folder);
+    }
+
+    void add(const std::string& name) {
+        const std::filesystem::path path = folder / (name + ".gguf");
+        if (name != "a") std::filesystem::copy_file(folder / "a.gguf", path);
+        engine->add_model({.name = name, .path = path});
+    }
+
+    std::string loaded() const {
+        std::string out;
+        for (const ModelStatus& one : engine->models()) out += one.loaded ? one.name : "";
+        return out;
+    }
+
+    GenerationRequest request(const std::string& model, int length) {
+        GenerationRequest made;
+        made.model = model;
+        made.prompt = engine->tokenize(model, "hello", false);
+        made.sampling.temperature = 0;
+        made.max_tokens = length;
+        made.ignore_eos = true;
+        return made;
+    }
+
+    std::string text(const std::string& model) {
+        Stream stream = engine->submit(request(model, 20));
+        std::string out;
+        while (auto piece = stream.next()) out += piece->text;
+        return out;
+    }
+
+    std::filesystem::path folder;
+    std::uint64_t bytes = 0;
+    std::unique_ptr<Engine> engine;
+};
+
+Error error_of(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const Error& error) {
+        return error;
+    }
+    FAIL("nothing was thrown");
+    return Error(ErrorCode::kInternal, "");
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("several_models");
+
+TEST_CASE("the least recently used leaves, and comes back with the same text") {
+    Fixture f;
+    const std::string text = f.text("a");
+    CHECK(!text.empty());
+    CHECK(f.text("b") == text);  // the same file
+    CHECK(f.loaded() == "ab");
+    CHECK(f.text("c") == text);
+    CHECK(f.loaded() == "bc");
+    CHECK(f.text("b") == text);  // now c is the older one
+    CHECK(f.text("a") == text);
+    CHECK(f.loaded() == "ab");
+}
+
+TEST_CASE("what is loaded is said with its bytes") {
+    Fixture f;
+    f.engine->keep("a", Keep::kPinned);
+    f.engine->load("a");
+    for (const ModelStatus& one : f.engine->models()) {
+        CHECK(one.pinned == (one.name == "a"));
+        if (one.name == "a") {
+            CHECK(one.bytes >= f.bytes);
+            CHECK(one.bytes <= f.bytes * 5 / 2);
+        } else {
+            CHECK(one.bytes == 0);
+        }
+    }
+}
+
+TEST_CASE("a pinned model stays, a default one while another can go") {
+    Fixture f;
+    f.engine->keep("a", Keep::kPinned);
+    f.engine->load("a");
+    f.engine->load("b");
+    f.engine->load("c");
+    CHECK(f.loaded() == "ac");
+    f.engine->keep("a", Keep::kPreferred);
+    f.engine->load("a");
+    f.engine->load("c");
+    f.engine->load("b");
+    CHECK(f.loaded() == "ab");
+}
+
+TEST_CASE("beside pinned models that leave no room a model is refused, with the numbers") {
+    Fixture f;
+    for (const char* name : {"a", "b"}) {
+        f.engine->keep(name, Keep::kPinned);
+        f.engine->load(name);
+    }
+    for (int again = 0; again < 2; ++again) {
+        const Error error = error_of([&] { f.engine->load("c"); });
+        CHECK(error.code() == ErrorCode::kInvalidArgument);
+        CHECK(error.field() == "model");
+        CHECK(std::string(error.what()).find("(pinned)") != std::string::npos);
+        CHECK(std::string(error.what()).find("--models-memory-mb") != std::string::npos);
+    }
+    CHECK(f.loaded() == "ab");
+    CHECK(!f.text("a").empty());
+}
+
+TEST_CASE(
+    "a model that computes is not unloaded: the other one is, or the request is told to wait") {
+    Fixture f;
+    const std::string whole = f.text("a");
+    f.engine->load("b");
+    std::vector<Stream> streams;
+    for (int i = 0; i < 100; ++i) streams.push_back(f.engine->submit(f.request("a", 100)));
+    f.engine->load("b");
+    f.engine->load("c");  // a was used before b, but computes
+    CHECK(f.loaded() == "ac");
+    f.engine->keep("c", Keep::kPinned);
+    const Error error = error_of([&] { f.engine->load("b"); });
+    CHECK(error.code() == ErrorCode::kOverloaded);
+    CHECK(error.retry_after().has_value());
+    std::string text;
+    while (auto piece = streams.front().next()) text += piece->text;
+    CHECK(text.starts_with(whole));
+}
+
+TEST_CASE("a load that fails leaves the others serving, each time") {
+    Fixture f;
+    const std::string text = f.text("a");
+    std::filesystem::copy_file(f.folder / "a.gguf", f.folder / "cut.gguf");
+    std::filesystem::resize_file(f.folder / "cut.gguf",
+                                 std::filesystem::file_size(f.folder / "a.gguf") / 2);
+    std::ofstream(f.folder / "text.gguf") << "this is no model";
+    for (const char* name : {"cut", "text", "gone"}) {
+        f.engine->add_model({.name = name, .path = f.folder / (std::string(name) + ".gguf")});
+        const std::string first = error_of([&] { f.engine->load(name); }).what();
+        CHECK(error_of([&] { f.engine->load(name); }).what() == first);
+        CHECK(f.text("a") == text);
+    }
+    CHECK(f.loaded() == "a");
+}
+
+TEST_CASE("a model that was removed while it computes ends its answers") {
+    Fixture f;
+    Stream stream = f.engine->submit(f.request("a", 100));
+    f.engine->remove_model("a");
+    int tokens = 0;
+    while (auto piece = stream.next()) ++tokens;
+    CHECK(stream.usage().completion_tokens == 100);
+    CHECK(error_of([&] { f.engine->load("a"); }).code() == ErrorCode::kModelNotFound);
+}
+
+TEST_SUITE_END();
