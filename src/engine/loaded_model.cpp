@@ -35,7 +35,18 @@ std::filesystem::path weights_of(const ModelFile& file, const EngineOptions& opt
 }  // namespace
 
 ModelMemory memory_wanted(const ModelFile& file, const EngineOptions& options) {
-    return memory_wanted(weights_of(file, options), encoder::Encoder::supports(file.path), options);
+    const bool own = encoder::Encoder::supports(file.path);
+    if (options.weights_cache.empty() || file.embedding) {
+        return memory_wanted(file.path, own, options);
+    }
+    // As weights_of(), without the digest of the whole copy: that takes too long between two steps.
+    const models::WeightsCache cache(options.weights_cache);
+    const auto choice = cache.find(file.path);
+    if (!choice || choice->layout == models::kAsPublished) {
+        return memory_wanted(file.path, own, options);
+    }
+    const std::filesystem::path copy = cache.copy_of(file.path, choice->layout);
+    return memory_wanted(std::filesystem::exists(copy) ? copy : file.path, own, options);
 }
 
 Weights load_weights(const ModelFile& file, const EngineOptions& options,

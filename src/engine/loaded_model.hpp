@@ -30,7 +30,7 @@ struct LoadedModel {
 };
 using LoadedPtr = std::shared_ptr<LoadedModel>;
 
-/// Before a load, of the file that load_weights() would take. Throws Error(kRejected).
+/// Before a load, of the file that load_weights() will take; milliseconds. Throws Error(kRejected).
 ModelMemory memory_wanted(const ModelFile& file, const EngineOptions& options);
 
 /// The part of a load that takes long.

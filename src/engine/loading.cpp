@@ -53,7 +53,7 @@ void Loading::want(const std::string& name, Promise promise) {
         return;
     }
     if (found == wanted_.end()) {
-        wanted_.push_back({name, {}, Clock::now() + options_.load_patience});
+        wanted_.push_back({name, {}, 0, Clock::now() + options_.load_patience});
         found = std::prev(wanted_.end());
     }
     found->promises.push_back(std::move(promise));
@@ -91,7 +91,8 @@ bool Loading::begin(Wanted& wanted) {
         return true;
     }
     const ModelFile file = registry_.file(wanted.name);
-    const std::uint64_t need = memory_wanted(file, options_).total();
+    if (wanted.need == 0) wanted.need = memory_wanted(file, options_).total();
+    const std::uint64_t need = wanted.need;
     const std::uint64_t most = limit().bytes();
     const std::vector<Occupant> loaded = registry_.occupants();
     const RoomPlan plan = make_room(need, most, loaded);

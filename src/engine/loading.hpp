@@ -44,6 +44,7 @@ private:
     struct Wanted {
         std::string name;
         std::vector<Promise> promises;
+        std::uint64_t need = 0;      // bytes; 0 = not looked at yet
         Clock::time_point patience;  // until then others may go on computing
     };
     struct Running {

@@ -40,6 +40,8 @@ ModelMemory memory_wanted(const std::filesystem::path& file, bool own_encoder,
         if (own_encoder) out.copied = panels_of_encoder(facts);
         return out;
     }
+    // On a GPU they are no part of this memory, and of the file's pages none has to stay.
+    if (options.gpu_layers != 0 && !devices().empty()) out.mapped = 0;
     const auto trained = std::min<std::uint64_t>(facts.context_trained, kMost);
     const int context = static_cast<int>(
         std::min<std::uint64_t>(static_cast<std::uint64_t>(options.context), trained));

@@ -22,7 +22,8 @@ struct ModelMemory {
 int cells_of(const EngineOptions& options, int context);
 
 /// Before it is loaded, from the file:
-///   weights  all tensors, once: mapped, or copied in another order. An encoder of our own has
+///   weights  all tensors, once (not where a GPU takes them): mapped, or copied in another order.
+///   An encoder of our own has
 ///            panels beside the file, of 4 bytes a weight of its layers at most
 ///   cells    models::memory_at(), which counts F16 and deducts no sliding window
 ///   working  512 tokens x 4 bytes x (8 x embedding + 2 x feed-forward), a row of logits for each
