@@ -17,6 +17,7 @@
 #include "llama/interleaved_weights.hpp"
 #include "llama/log.hpp"
 #include "models/gguf.hpp"
+#include "models/machine_memory.hpp"
 
 namespace jikji::engine {
 namespace fs = std::filesystem;

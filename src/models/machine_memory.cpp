@@ -85,4 +85,6 @@ std::uint64_t memory_available(const fs::path& root) {
     return least == kNoLimit ? 0 : std::max<std::uint64_t>(least, 1);
 }
 
+std::uint64_t memory_available() { return memory_available("/"); }
+
 }  // namespace jikji::models
