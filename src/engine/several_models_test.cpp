@@ -145,20 +145,25 @@ TEST_CASE("beside pinned models that leave no room a model is refused, with the 
 TEST_CASE(
     "a model that computes is not unloaded: the other one is, or the request is told to wait") {
     Fixture f;
-    const std::string whole = f.text("a");
     f.engine->load("b");
+    f.engine->load("a");
     std::vector<Stream> streams;
-    for (int i = 0; i < 100; ++i) streams.push_back(f.engine->submit(f.request("a", 100)));
-    f.engine->load("b");
-    f.engine->load("c");  // a was used before b, but computes
+    const auto keep_busy = [&] {
+        for (int i = 0; i < 60; ++i) streams.push_back(f.engine->submit(f.request("a", 100)));
+    };
+    keep_busy();
+    f.engine->load("c");
     CHECK(f.loaded() == "ac");
     f.engine->keep("c", Keep::kPinned);
+    keep_busy();
     const Error error = error_of([&] { f.engine->load("b"); });
     CHECK(error.code() == ErrorCode::kOverloaded);
     CHECK(error.retry_after().has_value());
-    std::string text;
-    while (auto piece = streams.front().next()) text += piece->text;
-    CHECK(text.starts_with(whole));
+    for (Stream& stream : streams) {
+        while (stream.next()) {
+        }
+        CHECK(stream.usage().completion_tokens == 100);
+    }
 }
 
 TEST_CASE("a load that fails leaves the others serving, each time") {
@@ -181,8 +186,8 @@ TEST_CASE("a model that was removed while it computes ends its answers") {
     Fixture f;
     Stream stream = f.engine->submit(f.request("a", 100));
     f.engine->remove_model("a");
-    int tokens = 0;
-    while (auto piece = stream.next()) ++tokens;
+    while (stream.next()) {
+    }
     CHECK(stream.usage().completion_tokens == 100);
     CHECK(error_of([&] { f.engine->load("a"); }).code() == ErrorCode::kModelNotFound);
 }
