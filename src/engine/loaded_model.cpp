@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "models/weights_cache.hpp"
@@ -46,7 +47,11 @@ ModelMemory memory_wanted(const ModelFile& file, const EngineOptions& options) {
         return memory_wanted(file.path, own, options);
     }
     const std::filesystem::path copy = cache.copy_of(file.path, choice->layout);
-    return memory_wanted(std::filesystem::exists(copy) ? copy : file.path, own, options);
+    try {
+        return memory_wanted(copy, own, options);
+    } catch (const Error&) {  // gone or damaged: load_weights() will take the published file
+        return memory_wanted(file.path, own, options);
+    }
 }
 
 Weights load_weights(const ModelFile& file, const EngineOptions& options,
