@@ -67,6 +67,8 @@ Primitives& primitives() {
 /// Without gaps between rows: oneDNN 2.6.3 has its fast kernels only for those, and takes a plain
 /// loop, a thousand times slower, for others.
 void run(const void* x, int m, const Panels::Data& w, float* y, int threads) {
+    // oneDNN shares the work out before it knows how many come: with fewer, parts stay undone.
+    threads = std::min(threads, omp_get_thread_limit());
     const Team team(threads);
     const dnnl::matmul product =
         primitives().get({m, w.n, w.k, threads, w.precision}, w.layout.desc);
