@@ -55,8 +55,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
         PROPERTIES COMPILE_OPTIONS "-fno-tree-dse;-fno-dse")
 endif()
 
-# Nothing in llama.cpp is patched, but Debian 12's Vulkan headers lack three types that it names.
+# Nothing in llama.cpp is patched, but Debian 12's Vulkan lacks three types and two functions that it
+# names.
 if(JIKJI_VULKAN)
+    target_sources(ggml-vulkan PRIVATE ${PROJECT_SOURCE_DIR}/cmake/vulkan_entry_points.cpp)
     target_compile_options(ggml-vulkan PRIVATE
         -include ${PROJECT_SOURCE_DIR}/cmake/vulkan_layer_settings.hpp)
 endif()

