@@ -137,11 +137,10 @@ TEST_CASE("where cells run out somebody is swapped, comes back, and nobody's tex
     for (int step = 0; step < 20'000 && !bench.generator->idle(); ++step) {
         bench.generator->step();
         for (std::size_t i = 0; i < streams.size(); ++i) {
-            bool ready = false;
             while (texts[i].size() < cases[i].text.size()) {
-                ready = false;
-                streams[i].when_ready([&ready] { ready = true; });
-                if (!ready) break;
+                const auto ready = std::make_shared<bool>(false);  // a wake may come steps later
+                streams[i].when_ready([ready] { *ready = true; });
+                if (!*ready) break;
                 texts[i] += streams[i].next()->text;
             }
             if (texts[i].size() >= cases[i].text.size()) streams[i] = Stream(nullptr);
@@ -208,10 +207,11 @@ TEST_CASE("beside fifty times its load a tenant waits at most about twice as man
             for (bool ended = false; !ended; ++count) {
                 fill();
                 bench.generator->step();
-                for (bool ready = true; ready && !ended;) {
-                    ready = false;
-                    light.when_ready([&ready] { ready = true; });
-                    if (ready) ended = !light.next().has_value();
+                while (!ended) {
+                    const auto ready = std::make_shared<bool>(false);
+                    light.when_ready([ready] { *ready = true; });
+                    if (!*ready) break;
+                    ended = !light.next().has_value();
                 }
             }
             steps.push_back(count);

@@ -36,11 +36,10 @@ constexpr int kRowsKept = 2;
 // Here every product pays for reading and rounding all weights once more.
 constexpr int kRowsOnTheFly = 32;
 // Interleaved weights (interleaved_weights.hpp) are read by ggml's own threads, between its other
-// operations; each product of ours is a graph of its own, which costs about 20 us. 9.9 ms a step
-// with 8 rows, 19.8 with 16, where kept panels take 11.5 and 26; a prefill of 512 has 2,770
-// tokens/s against 3,060 with kept panels and 1,970 with panels made on the fly.
-constexpr int kRowsKeptBesideInterleaved = 32;
-constexpr int kRowsOnTheFlyBesideInterleaved = 1024;
+// operations; each product of ours is a graph of its own, which costs about 20 us. A prefill of 512
+// has 2,770 tokens/s, against 3,060 with kept panels and 1,970 with panels made on the fly: kept
+// ones would be a third copy of the weights (150 MB of SmolLM2) for a tenth of a prefill's time.
+constexpr int kRowsBesideInterleaved = 1024;
 
 // ggml's scheduler asks the device about tensors, and the device knows no model: so the tensors of
 // all loaded models are found through one table of the process.
@@ -141,16 +140,19 @@ void DenseWeights::add(const ggml_tensor* tensor) {
 
 void DenseWeights::choose(std::uint64_t panel_bytes_most) {
     std::size_t bytes = 0;
-    for (const auto& weight : weights_)
+    for (const auto& weight : weights_) {
+        if (is_interleaved(weight->tensor)) continue;
         bytes += gemm::Panels::bytes_of(weight->n, weight->k, weight->precision);
+    }
     const bool keep = panels_wanted() && bytes <= panel_bytes_most &&
                       bytes <= std::min(kPanelBytesMost, free_memory() / 4);
     if (keep) panel_bytes_ = bytes;
     for (const auto& weight : weights_) {
-        weight->keep = keep;
-        weight->rows_least = keep ? kRowsKept : kRowsOnTheFly;
-        if (!is_interleaved(weight->tensor)) continue;
-        weight->rows_least = keep ? kRowsKeptBesideInterleaved : kRowsOnTheFlyBesideInterleaved;
+        const bool interleaved = is_interleaved(weight->tensor);
+        weight->keep = keep && !interleaved;
+        weight->rows_least = interleaved ? kRowsBesideInterleaved
+                             : keep      ? kRowsKept
+                                         : kRowsOnTheFly;
     }
 }
 
