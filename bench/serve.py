@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 
 import limits  # noqa: E402
 import scenarios  # noqa: E402
-from load import play, words  # noqa: E402
+from load import chat, percentile, play, words  # noqa: E402
 from peers import LLAMA_BENCH, LlamaServer  # noqa: E402
 from program import CHAT, E5, MINILM, MODELS, Server, run  # noqa: E402
 from report import Report, machine  # noqa: E402
@@ -219,7 +219,6 @@ def name(server, model, **extra):
 
 def one_of(messages, tokens):
     async def scenario(server, _):
-        from load import chat
         return [await chat(server, messages, tokens)]
 
     return scenario
@@ -227,7 +226,6 @@ def one_of(messages, tokens):
 
 def max_gap_99(results):
     """The 99th percentile of the gaps of all streams together."""
-    from load import percentile
     return percentile([gap for r in results for gap in r.gaps], 99)
 
 

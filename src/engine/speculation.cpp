@@ -9,8 +9,8 @@
 namespace jikji::engine {
 namespace {
 
-// Rows of a step with drafts. Weights are multiplied by other kernels from 32 rows on, whose
-// rounding differs: a guess must not change the text of a neighbour.
+// Rows of a step with drafts. From 32 on attention and some products are computed by other kernels,
+// whose rounding differs: a guess must not change the text of a neighbour.
 constexpr int kRowsMost = 31;
 
 }  // namespace

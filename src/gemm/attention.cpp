@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "gemm/attention_run.hpp"
+#include "gemm/features.hpp"
 
 namespace jikji::gemm {
 namespace {
@@ -95,10 +96,7 @@ bool attention_supports(int dim, int dim_v) noexcept {
 
 AttentionKernel best_attention_kernel() noexcept {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        return AttentionKernel::kAvx512Bf16;
-    }
+    if (has_avx512_bf16()) return AttentionKernel::kAvx512Bf16;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         return AttentionKernel::kAvx2;
     }

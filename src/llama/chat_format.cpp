@@ -10,6 +10,7 @@
 #include "base/ids.hpp"
 #include "llama/answer_format.hpp"
 #include "llama/generic_tools.hpp"
+#include "llama/templates.hpp"
 #include "llama/tool_arguments.hpp"
 
 namespace jikji::llama {
@@ -97,18 +98,6 @@ common_chat_templates_inputs inputs_of(const ChatOptions& options) {
     inputs.reasoning_format = COMMON_REASONING_FORMAT_DEEPSEEK;
     inputs.enable_thinking = options.reasoning;
     return inputs;
-}
-
-common_chat_params applied(const common_chat_templates* templates, const ChatOptions& options) {
-    try {
-        return common_chat_templates_apply(templates, inputs_of(options));
-    } catch (const std::exception& cause) {
-        throw Error(
-            ErrorCode::kInvalidArgument,
-            std::string("the model's chat template refuses these messages: ") + cause.what(),
-            "messages",
-            std::string("모델의 대화 템플릿이 이 메시지를 받아들이지 않습니다: ") + cause.what());
-    }
 }
 
 void use_triggers(const common_chat_params& params, GuardOptions& guard) {
@@ -224,15 +213,16 @@ ChatPlan plan_chat(const common_chat_templates* templates, const ChatOptions& op
     ChatPlan plan;
     common_chat_params params;
     if ((safe.tools.empty() && !has_tool_turns(safe)) || knows_tools(templates)) {
-        params = applied(templates, free);
-        if (safe.must_call && !begins_with_call(params)) params = applied(templates, safe);
+        params = applied(templates, inputs_of(free));
+        if (safe.must_call && !begins_with_call(params))
+            params = applied(templates, inputs_of(safe));
         plan.prompt = params.prompt;
     } else {
         // The prompt is the model's own, parser and grammar are those of the generic form.
         const auto generic = common_chat_templates_init(nullptr, kGenericToolTemplate);
-        const common_chat_params own = applied(templates, without_tools(safe));
+        const common_chat_params own = applied(templates, inputs_of(without_tools(safe)));
         plan.prompt = own.prompt;
-        params = safe.tools.empty() ? own : applied(generic.get(), free);
+        params = safe.tools.empty() ? own : applied(generic.get(), inputs_of(free));
     }
     if (!safe.tools.empty()) {
         use_tool_grammar(params, safe, plan.guard);

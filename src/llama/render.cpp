@@ -44,6 +44,19 @@ void Model::load_templates() {
     }
 }
 
+common_chat_params applied(const common_chat_templates* templates,
+                           const common_chat_templates_inputs& inputs) {
+    try {
+        return common_chat_templates_apply(templates, inputs);
+    } catch (const std::exception& cause) {
+        throw Error(
+            ErrorCode::kInvalidArgument,
+            std::string("the model's chat template refuses these messages: ") + cause.what(),
+            "messages",
+            std::string("모델의 대화 템플릿이 이 메시지를 받아들이지 않습니다: ") + cause.what());
+    }
+}
+
 std::string Model::render_text(const std::vector<Turn>& turns) const {
     if (!templates_) {
         throw Error(ErrorCode::kInvalidArgument,
@@ -57,15 +70,7 @@ std::string Model::render_text(const std::vector<Turn>& turns) const {
         message.content = turn.content;
         inputs.messages.push_back(std::move(message));
     }
-    try {
-        return common_chat_templates_apply(templates_->handle.get(), inputs).prompt;
-    } catch (const std::exception& cause) {
-        throw Error(
-            ErrorCode::kInvalidArgument,
-            std::string("the model's chat template refuses these messages: ") + cause.what(),
-            "messages",
-            std::string("모델의 대화 템플릿이 이 메시지를 받아들이지 않습니다: ") + cause.what());
-    }
+    return applied(templates_->handle.get(), inputs).prompt;
 }
 
 bool Model::holds_markup(std::string_view text) const {

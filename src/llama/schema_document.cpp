@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "llama/json_depth.hpp"
 #include "llama/schema_keywords.hpp"
 
 namespace jikji::llama {
@@ -37,19 +38,7 @@ void SchemaDocument::too_large(const std::string& path, const std::string& what,
 
 Json SchemaDocument::parsed(const std::string& text) {
     if (text.size() > limits_.bytes) too_large("", "has too many bytes", limits_.bytes);
-    int depth = 0;
-    bool quoted = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (quoted && text[i] == '\\')
-            ++i;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (!quoted && (text[i] == '{' || text[i] == '['))
-            ++depth;
-        else if (!quoted && (text[i] == '}' || text[i] == ']'))
-            --depth;
-        if (depth > 4 * limits_.depth) too_large("", "nests too deep", most_depth());
-    }
+    if (nests_deeper_than(text, 4 * limits_.depth)) too_large("", "nests too deep", most_depth());
     Json out = Json::parse_no_throw(text);
     if (out.is_discarded()) wrong("", "is no JSON");
     return out;

@@ -10,4 +10,8 @@ struct Model::Templates {
     common_chat_templates_ptr handle;
 };
 
+/// The template applied. Throws Error(kInvalidArgument) if it refuses the messages.
+common_chat_params applied(const common_chat_templates* templates,
+                           const common_chat_templates_inputs& inputs);
+
 }  // namespace jikji::llama

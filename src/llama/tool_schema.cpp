@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "llama/json_depth.hpp"
 
 namespace jikji::llama {
 namespace {
@@ -27,7 +28,7 @@ public:
 
     std::string clean(const std::string& text) {
         if (text.size() > kBytes) too_large(fmt::format("it has more than {} bytes", kBytes));
-        check_depth(text);
+        if (nests_deeper_than(text, 3 * kDepth)) too_large("it nests too deep");
         const Json root = Json::parse_no_throw(text);
         if (root.is_discarded() || !root.is_object()) {
             throw Error(ErrorCode::kInvalidArgument, field_ + " must be a JSON schema: an object",
@@ -44,22 +45,6 @@ private:
     [[noreturn]] void too_large(const std::string& why) const {
         throw Error(ErrorCode::kInvalidArgument, field_ + " is too large: " + why, field_,
                     field_ + "이(가) 너무 큽니다: " + why);
-    }
-
-    void check_depth(const std::string& text) const {
-        int depth = 0;
-        bool quoted = false;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (quoted && text[i] == '\\')
-                ++i;
-            else if (text[i] == '"')
-                quoted = !quoted;
-            else if (!quoted && (text[i] == '{' || text[i] == '['))
-                ++depth;
-            else if (!quoted && (text[i] == '}' || text[i] == ']'))
-                --depth;
-            if (depth > 3 * kDepth) too_large("it nests too deep");
-        }
     }
 
     // $ref is written out, as far as it does not come back to itself.
