@@ -58,7 +58,9 @@ function(jikji_tests name sources links)
             # ThreadSanitizer does not see how libgomp's threads wait for each other, and would take
             # all that they share for races. Our own threads are what it is for.
             if(JIKJI_SANITIZE MATCHES thread)
-                set_tests_properties(${name}.${suite} PROPERTIES ENVIRONMENT OMP_THREAD_LIMIT=1)
+                set(known "suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+                set_tests_properties(${name}.${suite} PROPERTIES ENVIRONMENT
+                    "OMP_THREAD_LIMIT=1;TSAN_OPTIONS=${known}")
             endif()
         endforeach()
     endforeach()
