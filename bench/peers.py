@@ -8,6 +8,7 @@ from program import ROOT, Server
 
 LLAMA_SERVER = ROOT / "build/release/bin/llama-server"
 LLAMA_BENCH = ROOT / "build/release/bin/llama-bench"
+PREFILL_BENCH = ROOT / "build/release/bench/jikji_prefill_bench"
 
 
 class LlamaServer(Server):

@@ -116,12 +116,12 @@ double loss_of(std::span<const float> logits, llama::Token token) {
 /// Mean loss of windows of 2,048 tokens: each is predicted from those before it in its window.
 void loss(const std::shared_ptr<const llama::Model>& model, const Options& options) {
     constexpr int kWindow = 2048;
-    constexpr int kPiece = 256;  // no more outputs than sequences, and those are at most 256
+    constexpr int kPiece = 256;  // logits are kept of so many
     std::ifstream in(options.text, std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     const auto tokens = model->tokenize(text, true, false);
     llama::Context context(model,
-                           {.cells = kWindow, .sequences = kPiece, .threads = options.threads});
+                           {.cells = kWindow, .outputs = kPiece, .threads = options.threads});
     double sum = 0;
     int count = 0;
     for (std::size_t at = 0; at + kWindow < tokens.size() && count < 4 * kWindow; at += kWindow) {

@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 import limits  # noqa: E402
 import scenarios  # noqa: E402
 from load import chat, percentile, play, words  # noqa: E402
-from peers import LLAMA_BENCH, LlamaServer  # noqa: E402
-from program import CHAT, E5, MINILM, MODELS, Server, run  # noqa: E402
+from peers import LLAMA_BENCH, PREFILL_BENCH, LlamaServer  # noqa: E402
+from program import CHAT, E5, JIKJI, MINILM, MODELS, ROOT, Server  # noqa: E402
 from report import Report, machine  # noqa: E402
 from shape_7b import VOCABULARY, write_7b  # noqa: E402
 
@@ -183,6 +183,18 @@ class Bench:
                      (ours, theirs), "tokens/s", least=2)
         self.shares.append(self.machine.prefill(limits.SHAPE_7B, 512, 512 / ours))
 
+    def quality(self, folder):
+        """Perplexity by our products and attention, and by ggml's, of the same file."""
+        model = MODELS / f"{CHAT}.gguf"
+        passes = {"as decoding computes": [JIKJI, "models", "perplexity", model],
+                  "as prompts are read": [PREFILL_BENCH, model, "--only", "loss", "--text",
+                                          write_prose(folder)]}
+        for how, command in passes.items():
+            ours, theirs = (perplexity(command, own) for own in (True, False))
+            worse = ours / theirs - 1
+            self.report.add(f"perplexity, {how}", f"{ours:.3f}", f"ggml's products {theirs:.3f}",
+                            f"≤ +0.2 % (is {worse:+.2%})", worse <= 0.002)
+
     def run(self, folder, wanted):
         self.machine = limits.Machine(self.options.threads)
         rows = [self.one_stream, self.long_prompt, self.chats, self.shared_system_prompt,
@@ -210,7 +222,7 @@ class Bench:
         self.report.section("Share of what the machine can do, measured in this run",
                             [*self.machine.lines(), *self.shares])
         if wanted("quality"):
-            self.report.section("Quality: perplexity of the fixed text", perplexities())
+            self.quality(folder)
 
 
 def name(server, model, **extra):
@@ -246,15 +258,21 @@ def llama_bench(model, threads, tokens):
     return json.loads(out.stdout)[0]["avg_ts"]
 
 
-def perplexities():
-    """What `jikji models perplexity` says of the default model, as published and as used."""
-    lines = []
-    for weights in ("as-published", "auto"):
-        done = run("models", "perplexity", CHAT, "--models", MODELS, "--weights", weights)
-        found = re.search(r"perplexity\D*([\d.]+)", done.stdout)
-        lines.append(f"{CHAT}, --weights {weights}: "
-                     + (found.group(1) if found else (done.stdout + done.stderr).strip()))
-    return lines
+GGML_ALONE = {"JIKJI_GEMM": "off", "JIKJI_ATTENTION": "off", "JIKJI_INTERLEAVED": "off"}
+
+
+def perplexity(command, own):
+    env = os.environ | ({} if own else GGML_ALONE)
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    return float(re.search(r"perplexity ([\d.]+)", out).group(1))
+
+
+def write_prose(folder):
+    """Some 15,000 tokens of English: what the decisions say."""
+    path = Path(folder) / "prose.txt"
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    path.write_text("\n".join(d.read_text() for d in decisions))
+    return path
 
 
 def main():
