@@ -1,0 +1,42 @@
+#pragma once
+// Adapters as files: a GGUF that stock llama.cpp loads (`--lora`), read and written with every
+// shape and the base's hash checked. Threads: any.
+//
+// Keys       general.type "adapter", general.architecture, adapter.type "lora", adapter.lora.alpha
+//            (float32); of our own: jikji.base.sha256, jikji.base.name, jikji.target (texts),
+//            jikji.rank, jikji.dropout, jikji.held_out_loss, jikji.base_loss.
+// Tensors    blk.N.attn_q.weight.lora_a (n_in x rank, fastest first) and .lora_b, float32.
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "training/base_model.hpp"
+#include "training/lora.hpp"
+
+namespace jikji::training {
+
+struct AdapterFacts {
+    std::string name;  // ft:smollm2-135m-instruct:local:mine:ab12
+    std::string base_name;
+    std::string base_sha256;  // of the base's file; empty in an adapter of others
+    std::string architecture;
+    LoraOptions lora;  // dropout 0 if not known
+    std::optional<double> held_out_loss;
+    std::optional<double> base_loss;
+};
+
+/// Durable and all or nothing. Throws as PendingFile.
+void write_adapter(const std::filesystem::path& file, const AdapterFacts& facts, const Lora& lora);
+
+/// Without its values. Throws Error(kRejected) that says what is wrong.
+AdapterFacts read_adapter_facts(const std::filesystem::path& file);
+
+/// Throws Error(kRejected) if it does not fit the base: architecture, shapes, a tensor without its
+/// partner, values that are not finite.
+Lora read_adapter(const std::filesystem::path& file, const Shape& shape);
+
+/// Throws Error(kConflict, "base") if the adapter was trained on another file than the one at
+/// `base` (its sha256 is read from beside it, or computed).
+void check_base(const AdapterFacts& facts, const std::string& base_sha256);
+
+}  // namespace jikji::training

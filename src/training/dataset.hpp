@@ -1,0 +1,87 @@
+#pragma once
+// Training data as people have it: JSON lines in one of four shapes, checked before anything
+// starts.
+//   chat    {"messages": [{"role", "content"}, …]}: every assistant turn is learnt (OpenAI's
+//           "weight": 0 leaves one out)
+//   alpaca  {"instruction", "input", "output"}, Korean kept as it is; seed tasks as well:
+//           {"instruction", "instances": [{"input", "output"}, …]}
+//   text    {"text": …}: all of it is learnt
+//   plain   a file that is not JSON lines (.txt, .md): paragraphs, all learnt
+// Threads: any.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "training/samples.hpp"
+
+namespace jikji::training {
+
+enum class DataFormat { kChat, kAlpaca, kText, kPlain };
+/// How a chat or an instruction becomes one text.
+enum class TemplateChoice {
+    kAuto,    // the model's own, if it has one; else Alpaca's
+    kModel,   // the model's chat template
+    kAlpaca,  // Stanford Alpaca's two prompts, with and without input
+};
+
+struct ChatTurn {
+    std::string role;
+    std::string content;
+    bool learnt = false;
+};
+
+struct Record {
+    int line = 0;
+    std::vector<ChatTurn> turns;             // of chat and alpaca
+    std::string instruction, input, output;  // of alpaca
+    std::string text;                        // of text and plain
+};
+
+/// What was found, for people to see before the start.
+struct DataReport {
+    DataFormat format = DataFormat::kChat;
+    int records = 0;                 // that are used
+    int duplicates = 0;              // left out
+    int empty = 0;                   // nothing to learn: left out
+    int too_long = 0;                // left out: over the limit of tokens (counted when tokenised)
+    std::vector<std::string> notes;  // "line 12: the answer is empty", the first ten
+};
+
+struct Records {
+    std::vector<Record> items;
+    DataReport report;
+};
+
+/// Throws Error(kInvalidArgument, "training_file") that names file, line and field: JSON that is
+/// broken, a line over 4 MiB, a field that is missing or of another type, shapes that are mixed, an
+/// unknown role, a file with nothing to learn. `name`: as people know the file.
+Records read_records(const std::filesystem::path& file, std::string_view name);
+
+/// What turns text into tokens; from a llama::Model, or a test's own.
+struct Tokeniser {
+    /// Markup in `text` becomes control tokens only if `special`.
+    std::function<std::vector<Token>(std::string_view text, bool special)> tokens;
+    /// The model's chat template over turns; `answer_begins`: up to where the next answer starts.
+    std::function<std::vector<Token>(const std::vector<ChatTurn>& turns, bool answer_begins)> chat;
+    bool has_template = false;
+    Token begin = -1;  // put before a text; -1 = none
+    Token end = -1;    // ends an answer; always learnt
+};
+
+/// In the order of `records`. Samples over `tokens_most` are left out and counted in `report`.
+/// Throws Error(kInvalidArgument) if none is left.
+std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokeniser,
+                               TemplateChoice choice, int tokens_most, DataReport& report);
+
+struct Split {
+    std::vector<Sample> train;
+    std::vector<Sample> held_out;
+};
+/// `share` (0 to 0.5) of the samples, drawn by `seed`, at least one if share is above 0 and there
+/// are 10 or more; equal samples never lie on both sides.
+Split split(std::vector<Sample> samples, double share, std::uint64_t seed);
+
+}  // namespace jikji::training
