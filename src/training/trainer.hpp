@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.hpp"
 #include "training/dataset.hpp"
 #include "training/lora.hpp"
 #include "training/optimiser.hpp"
@@ -21,6 +22,7 @@ struct TrainOptions {
     OptimiserOptions optimiser;
     int epochs = 3;                  // 1 to 100
     int batch_size = 4;              // samples of an optimiser step, 1 to 1024
+    bool shuffle = true;             // anew in each epoch; else in the order given
     std::uint64_t seed = 42;         // of A, of the order, of dropout
     int pack_tokens = 1024;          // of one pass, at most
     double checkpoint_seconds = 60;  // and at the end of each epoch
@@ -35,6 +37,7 @@ struct StepReport {
     std::int64_t total = 0;
     double epoch = 0;  // that are done, with a fraction
     double loss = 0;   // mean over the learnt tokens of the step's batch
+    double right = 0;  // share of them whose likeliest guess was right
     double rate = 0;
     double gradient_norm = 0;
     std::int64_t tokens = 0;       // of this step
@@ -45,15 +48,19 @@ struct StepReport {
 struct HeldOutReport {
     std::int64_t step = 0;
     double loss = 0;
-    double base_loss = 0;  // of the base alone, measured before the first step
+    double base_loss = 0;  // of the base alone
     double right = 0;      // share of tokens whose likeliest guess was right
 };
 
-/// Called by run(), in its thread. Empty ones are not called.
+/// Called by run(), in its thread. Empty ones are not called. The base's own held-out loss is
+/// reported as step 0, after the first step, so that it does not hold that up.
 struct TrainListener {
     std::function<void(const StepReport&)> step;
     std::function<void(const HeldOutReport&)> held_out;
     std::function<void(std::int64_t step, const std::filesystem::path& file)> checkpoint;
+    /// A checkpoint could not be written (a full disk): the one before stays whole, the run goes on
+    /// and tries again with the next.
+    std::function<void(const Error& cause)> not_saved;
 };
 
 enum class TrainEnd { kDone, kStopped };
@@ -68,11 +75,15 @@ public:
 
     std::int64_t steps_total() const;
     std::int64_t steps_done() const;  // resumed from
+    std::int64_t tokens_done() const;
+    std::int64_t steps_saved() const;  // of the newest checkpoint
     const Lora& lora() const;
+    /// Of the values as they are at the end; nothing if nothing was held out.
+    std::optional<HeldOutReport> held_out() const;
 
     /// Until the end, or until `stop` is set, between two passes: then a checkpoint is written
-    /// first. Throws Error(kInternal) if a loss is not finite, Error(kDiskFull) if a checkpoint
-    /// finds no room (the one before stays whole).
+    /// first. At the end one is written as well. Throws Error(kInternal) that names the step if a
+    /// loss or a gradient is not finite; the checkpoint before it stays.
     TrainEnd run(const TrainListener& listener, const std::atomic<bool>& stop);
 
 private:
