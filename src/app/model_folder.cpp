@@ -23,8 +23,11 @@ void ModelFolder::refresh() {
     seen_ = changed;
     const std::vector<models::InstalledModel> before = std::exchange(known_, store_.list());
     for (const auto& model : known_) {
-        engine_.add_model(
-            {model.name, model.path, model.embedding, model.query_prefix, model.passage_prefix});
+        engine_.add_model({.name = model.name,
+                           .path = model.path,
+                           .embedding = model.embedding,
+                           .query_prefix = model.query_prefix,
+                           .passage_prefix = model.passage_prefix});
     }
     for (const auto& old : before) {
         const bool stays = std::any_of(known_.begin(), known_.end(),

@@ -18,12 +18,16 @@
 
 namespace jikji::engine {
 
+/// A model, or an adapter (LoRA) that is served beside its base: one more model by name, with
+/// sequences of its own, on the weights of the base, which lie in memory once for all of them.
 struct ModelFile {
     std::string name;
-    std::filesystem::path path;
+    std::filesystem::path path;  // the GGUF with the weights; of an adapter: empty
     bool embedding = false;
-    std::string query_prefix;    // put before a text that asks ("query: " for E5)
-    std::string passage_prefix;  // put before a text that is found
+    std::string query_prefix;            // put before a text that asks ("query: " for E5)
+    std::string passage_prefix;          // put before a text that is found
+    std::filesystem::path adapter = {};  // GGUF of type "adapter"; empty = no adapter
+    std::string base = {};               // of an adapter: the name of a model that is known
 };
 
 struct EngineOptions {

@@ -65,6 +65,7 @@ ModelStatus Registry::status(const std::string& name) const {
 ModelStatus Registry::status_of(const Entry& entry) const {
     ModelStatus status;
     status.name = entry.file.name;
+    status.base = entry.file.base;
     status.embedding = entry.file.embedding;
     const auto kept = kept_.find(status.name);
     status.pinned = kept != kept_.end() && kept->second == Keep::kPinned;

@@ -145,6 +145,7 @@ enum class Side { kNone, kQuery, kPassage };
 
 struct ModelStatus {
     std::string name;
+    std::string base;         // of an adapter: the model whose weights it uses; else empty
     bool embedding = false;  // makes vectors, not text
     bool loaded = false;
     bool pinned = false;      // never unloaded to make room for another
