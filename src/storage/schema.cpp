@@ -112,7 +112,91 @@ CREATE TRIGGER chunks_no_update BEFORE UPDATE OF id, heading, text ON chunks BEG
 END;
 )sql";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}};
+constexpr std::string_view kVersion2 = R"sql(
+-- Files are named, not referred to: a job goes on, and is shown, when its files are deleted.
+CREATE TABLE fine_tuning_jobs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN (
+        'validating_files', 'queued', 'running', 'succeeded', 'failed', 'cancelled')),
+    paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+    crashes INTEGER NOT NULL DEFAULT 0,  -- since the last checkpoint
+    model TEXT NOT NULL,                 -- the base
+    base_sha256 TEXT NOT NULL DEFAULT '',
+    base_bytes INTEGER NOT NULL DEFAULT 0,
+    base_changed_ns INTEGER NOT NULL DEFAULT 0,  -- of the file, since 1970
+    training_file TEXT NOT NULL,
+    training_name TEXT NOT NULL,
+    validation_file TEXT NOT NULL DEFAULT '',
+    validation_name TEXT NOT NULL DEFAULT '',
+    suffix TEXT NOT NULL DEFAULT '',
+    seed INTEGER NOT NULL,
+    epochs INTEGER NOT NULL,
+    batch_size INTEGER NOT NULL,
+    learning_rate REAL NOT NULL,
+    warmup_steps INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    alpha REAL NOT NULL,
+    dropout REAL NOT NULL,
+    targets TEXT NOT NULL,  -- q_proj,v_proj
+    held_out REAL NOT NULL,
+    template TEXT NOT NULL,
+    max_length INTEGER NOT NULL,  -- tokens; 0 = as the base allows
+    steps_total INTEGER NOT NULL DEFAULT 0,
+    steps_done INTEGER NOT NULL DEFAULT 0,
+    samples INTEGER NOT NULL DEFAULT 0,
+    held_out_samples INTEGER NOT NULL DEFAULT 0,
+    trained_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_finish INTEGER NOT NULL DEFAULT 0,
+    train_loss REAL,
+    held_out_loss REAL,
+    base_loss REAL,
+    worse_than_base INTEGER NOT NULL DEFAULT 0 CHECK (worse_than_base IN (0, 1)),
+    finished_at INTEGER NOT NULL DEFAULT 0,
+    fine_tuned_model TEXT NOT NULL DEFAULT '',
+    model_removed INTEGER NOT NULL DEFAULT 0 CHECK (model_removed IN (0, 1)),
+    result_files TEXT NOT NULL DEFAULT '',  -- ids, one a line
+    error_code TEXT NOT NULL DEFAULT '',
+    error_message TEXT NOT NULL DEFAULT '',
+    error_korean TEXT NOT NULL DEFAULT '',
+    error_param TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX fine_tuning_jobs_to_do ON fine_tuning_jobs (seq)
+    WHERE status IN ('queued', 'running');
+CREATE INDEX fine_tuning_jobs_by_model ON fine_tuning_jobs (fine_tuned_model);
+
+CREATE TABLE fine_tuning_metadata (
+    job INTEGER NOT NULL REFERENCES fine_tuning_jobs (seq) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fine_tuning_events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL REFERENCES fine_tuning_jobs (seq) ON DELETE CASCADE,
+    id TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('info', 'warn', 'error')),
+    message TEXT NOT NULL,
+    korean TEXT NOT NULL,
+    metrics TEXT NOT NULL DEFAULT ''  -- name=value, one a line; empty for a message
+) STRICT;
+CREATE INDEX fine_tuning_events_by_job ON fine_tuning_events (job, seq);
+
+CREATE TABLE fine_tuning_checkpoints (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL REFERENCES fine_tuning_jobs (seq) ON DELETE CASCADE,
+    id TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    metrics TEXT NOT NULL DEFAULT '',
+    UNIQUE (job, step)
+) STRICT;
+)sql";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
 
 }  // namespace
 
