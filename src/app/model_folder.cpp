@@ -23,6 +23,7 @@ void ModelFolder::refresh() {
     seen_ = changed;
     const std::vector<models::InstalledModel> before = std::exchange(known_, store_.list());
     for (const auto& model : known_) {
+        if (model.adapter) continue;  // no model of its own
         engine_.add_model({.name = model.name,
                            .path = model.path,
                            .embedding = model.embedding,
@@ -40,7 +41,7 @@ std::string ModelFolder::choose(const std::string& wanted, bool embedding) const
     if (!wanted.empty()) return store_.find(wanted).name;
     std::string any;
     for (const auto& model : known_) {
-        if (model.embedding != embedding) continue;
+        if (model.embedding != embedding || model.adapter) continue;
         for (const char* name : kPreferred) {
             if (model.name == name) return model.name;
         }

@@ -128,6 +128,7 @@ void report_models(Report& report, const fs::path& folder, Language language) {
     bool chat = false, embedding = false;
     std::string names;
     for (const models::InstalledModel& model : models::Store(folder).list()) {
+        if (model.adapter) continue;
         (model.embedding ? embedding : chat) = true;
         names += (names.empty() ? "" : ", ") + model.name;
     }

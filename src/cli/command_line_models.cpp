@@ -60,11 +60,16 @@ void CommandLine::add_models() {
         ->required();
     show.add_option("--context", models_.context, t("tokens", "토큰 수"))
         ->check(CLI::Range(0, 1 << 20));
-    CLI::App& put = add("add", "takes in a GGUF file", "GGUF 파일을 넣습니다", [this] {
-        return models_add(models_options(), models_.source, models_.name, models_.link);
-    });
+    CLI::App& put = add("add", "takes in a GGUF file, a model or an adapter",
+                        "GGUF 파일(모델이나 어댑터)을 넣습니다", [this] {
+                            return models_add(
+                                models_options(), models_.source,
+                                {.name = models_.name, .link = models_.link, .base = models_.base});
+                        });
     put.add_option("file", models_.source, t("a .gguf file", ".gguf 파일"))->required();
     put.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
+    put.add_option("--base", models_.base,
+                   t("of an adapter: its model here", "어댑터일 때: 그 기본 모델"));
     put.add_flag("--link", models_.link, t("a link instead of a copy", "복사하지 않고 링크"));
     CLI::App& import =
         add("import", "takes in a Hugging Face folder", "Hugging Face 폴더를 넣습니다",

@@ -39,17 +39,20 @@ void print(std::string_view text) {
 void print(const json::value& value) { print(json::serialize(value) + "\n"); }
 
 json::object as_json(const InstalledModel& model) {
-    return {{"name", model.name},
-            {"kind", model.embedding ? "embedding" : "chat"},
-            {"installed", true},
-            {"path", model.path.string()},
-            {"bytes", model.bytes},
-            {"license", model.license},
-            {"source", model.source},
-            {"sha256", model.sha256},
-            {"added_at", model.added_at},
-            {"query_prefix", model.query_prefix},
-            {"passage_prefix", model.passage_prefix}};
+    const char* kind = model.adapter ? "adapter" : model.embedding ? "embedding" : "chat";
+    json::object out = {{"name", model.name},
+                        {"kind", kind},
+                        {"installed", true},
+                        {"path", model.path.string()},
+                        {"bytes", model.bytes},
+                        {"license", model.license},
+                        {"source", model.source},
+                        {"sha256", model.sha256},
+                        {"added_at", model.added_at},
+                        {"query_prefix", model.query_prefix},
+                        {"passage_prefix", model.passage_prefix}};
+    if (model.adapter) out["base"] = model.base;
+    return out;
 }
 
 /// Lines for pip's requirements file: for a machine where pip is the way to the packages.
@@ -82,6 +85,11 @@ std::string kind_of(bool embedding, Language language) {
                                  : say(language, "chat", "대화"));
 }
 
+std::string kind_of(const InstalledModel& model, Language language) {
+    if (model.adapter) return std::string(say(language, "adapter", "어댑터"));
+    return kind_of(model.embedding, language);
+}
+
 std::string row(const std::string& name, const std::string& kind, const std::string& size,
                 const std::string& license, const std::string& rest) {
     constexpr int kName = 28, kKind = 11, kSize = 10, kLicense = 13;
@@ -109,8 +117,8 @@ void print_lists(const std::vector<InstalledModel>& installed,
     std::string out(say(language, "Installed in ", "설치됨: "));
     out += options.folder.string() + "\n";
     for (const InstalledModel& model : installed) {
-        out += row(model.name, kind_of(model.embedding, language), bytes_for_people(model.bytes),
-                   model.license, {});
+        out += row(model.name, kind_of(model, language), bytes_for_people(model.bytes),
+                   model.license, model.adapter ? "→ " + model.base : std::string());
     }
     if (installed.empty()) out += say(language, "  (none)\n", "  (없음)\n");
     if (!available.empty()) {
@@ -132,8 +140,8 @@ int say_added(const ModelsOptions& options, const InstalledModel& model) {
     }
     print(fmt::format(fmt::runtime(say(options.language, "{} is ready ({}, {}): {}\n",
                                        "{} 준비됨 ({}, {}): {}\n")),
-                      model.name, kind_of(model.embedding, options.language),
-                      bytes_for_people(model.bytes), model.path.string()));
+                      model.name, kind_of(model, options.language), bytes_for_people(model.bytes),
+                      model.path.string()));
     return 0;
 }
 
@@ -227,9 +235,9 @@ int models_show(const ModelsOptions& options, const std::string& model, int cont
     return 0;
 }
 
-int models_add(const ModelsOptions& options, const fs::path& file, const std::string& name,
-               bool link) {
-    return say_added(options, open(options).add(file, {.name = name, .link = link}));
+int models_add(const ModelsOptions& options, const fs::path& file,
+               const models::Store::AddOptions& how) {
+    return say_added(options, open(options).add(file, how));
 }
 
 int models_import(const ModelsOptions& options, const fs::path& folder, const std::string& name) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/language.hpp"
+#include "models/store.hpp"
 
 namespace jikji::cli {
 
@@ -35,9 +36,9 @@ int models_optimise(const ModelsOptions& options, const std::string& model, bool
 int models_perplexity(const ModelsOptions& options, const std::string& model,
                       const std::filesystem::path& text);
 
-/// Takes in a GGUF file; `name` empty: the file's name. `link`: keep a symbolic link, not a copy.
+/// Takes in a GGUF file, a model or an adapter of one.
 int models_add(const ModelsOptions& options, const std::filesystem::path& file,
-               const std::string& name = {}, bool link = false);
+               const models::Store::AddOptions& how);
 
 /// Takes in a Hugging Face folder (BERT with safetensors); `name` empty: the folder's name.
 int models_import(const ModelsOptions& options, const std::filesystem::path& folder,

@@ -80,8 +80,9 @@ struct ModelsCommandOptions {
     std::vector<std::string> names;  // pull, rm
     std::string name;                // show, or the name to give
     std::string source;              // a file or a folder
+    std::string base;                // an adapter's model
     int context = 0;
-    std::filesystem::path text;      // perplexity; empty = ours
+    std::filesystem::path text;  // perplexity; empty = ours
     bool link = false;
     bool json = false;
     bool quiet = false;

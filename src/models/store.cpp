@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/nearest.hpp"
+#include "models/adapter_check.hpp"
 #include "models/catalogue.hpp"
 #include "models/download.hpp"
 #include "models/gguf.hpp"
@@ -58,6 +59,7 @@ void read_sidecar(const fs::path& file, InstalledModel& model) {
     model.query_prefix = text_of(data, "query_prefix");
     model.passage_prefix = text_of(data, "passage_prefix");
     model.embedding = flag_of(data, "embedding", model.embedding);
+    if (model.adapter) model.base = text_of(data, "base", model.base);
 }
 
 // Names tell of E5 models that were added by hand and want its prefixes.
@@ -77,6 +79,11 @@ InstalledModel read_model(const fs::path& file, std::string name) {
     model.bytes = fs::file_size(file);
     model.embedding = is_embedding_architecture(gguf.gguf().architecture());
     model.license = gguf.gguf().text("general.license");
+    model.adapter = is_adapter(gguf.gguf());
+    if (model.adapter) {
+        model.base = gguf.gguf().text("jikji.base.name");
+        model.base_sha256 = gguf.gguf().text("jikji.base.sha256");
+    }
     guess_prefixes(model, gguf.gguf().text("general.name"));
     return model;
 }
@@ -113,6 +120,57 @@ FolderLock lock_or_refuse(const fs::path& folder) {
                 "model",
                 fmt::format("목록에 {} 모델이 없습니다.{} 있는 것: {}", name, hint_korean,
                             fmt::join(known, ", ")));
+}
+
+[[noreturn]] void refuse_base(const fs::path& file) {
+    const std::string name = file.filename().string();
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is a whole model, not an adapter; leave out --base", name), "base",
+                fmt::format("{}은(는) 어댑터가 아니라 모델입니다. --base를 빼세요.", name));
+}
+
+[[noreturn]] void refuse_other_base(const InstalledModel& adapter, const std::string& base,
+                                    const std::string& sha256) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format("the adapter {} was trained on another file of {} (sha256 {}…; the one "
+                    "here has {}…); install that file, or train again on this one",
+                    adapter.name, base, adapter.base_sha256.substr(0, 12), sha256.substr(0, 12)),
+        "base",
+        fmt::format("어댑터 {}는 {}의 다른 파일로 학습했습니다(sha256 {}…, 여기 있는 파일은 "
+                    "{}…). 그 파일을 설치하거나 이 파일로 다시 학습하세요.",
+                    adapter.name, base, adapter.base_sha256.substr(0, 12), sha256.substr(0, 12)));
+}
+
+/// The model that an adapter's file names, by its sha256 or its name.
+InstalledModel named_base(const std::vector<InstalledModel>& installed,
+                          const InstalledModel& adapter) {
+    for (const InstalledModel& model : installed) {
+        const bool same = !model.sha256.empty() && model.sha256 == adapter.base_sha256;
+        if (same && !model.adapter) return model;
+    }
+    for (const InstalledModel& model : installed) {
+        if (model.name == adapter.base && !model.adapter) return model;
+    }
+    const std::string wanted = adapter.base.empty() ? "?" : printable(adapter.base);
+    const bool pull = find_in_catalogue(adapter.base) != nullptr;
+    const std::string way = pull ? fmt::format(" (jikji models pull {})", adapter.base) : "";
+    throw Error(ErrorCode::kConflict,
+                adapter.base.empty()
+                    ? fmt::format("the adapter {} does not say which model it is of; name it with "
+                                  "--base NAME (jikji models list shows them)",
+                                  adapter.name)
+                    : fmt::format("the base of the adapter {}, {}, is not installed; install it "
+                                  "first{}, or name another copy of it with --base NAME",
+                                  adapter.name, wanted, way),
+                "base",
+                adapter.base.empty()
+                    ? fmt::format("어댑터 {}가 어느 모델의 것인지 파일에 없습니다. --base 이름으로 "
+                                  "알려 주세요(목록: jikji models list).",
+                                  adapter.name)
+                    : fmt::format("어댑터 {}의 기본 모델 {}이(가) 설치되어 있지 않습니다. 먼저 "
+                                  "설치하거나{} --base 이름으로 다른 사본을 알려 주세요.",
+                                  adapter.name, wanted, way));
 }
 
 struct Hint {
@@ -218,14 +276,40 @@ void Store::refuse_taken(std::string_view name) const {
                     name, name));
 }
 
+InstalledModel Store::base_of(const InstalledModel& adapter, const std::string& base) const {
+    const InstalledModel found = base.empty() ? named_base(list(), adapter) : find(base);
+    check_adapter(adapter.path, found.path);
+    if (adapter.base_sha256.empty()) return found;
+    const std::string sha = found.sha256.empty() ? sha256_of_file(found.path) : found.sha256;
+    if (sha != adapter.base_sha256) refuse_other_base(adapter, found.name, sha);
+    return found;
+}
+
+void Store::refuse_needed(std::string_view name) const {
+    std::string users;
+    for (const InstalledModel& model : list()) {
+        if (model.adapter && model.base == name) users += (users.empty() ? "" : " ") + model.name;
+    }
+    if (users.empty()) return;
+    throw Error(ErrorCode::kConflict,
+                fmt::format("the model {} is the base of {}; remove the adapters first: jikji "
+                            "models rm {}",
+                            name, users, users),
+                "name",
+                fmt::format("{} 모델은 {}의 기본 모델입니다. 어댑터를 먼저 지우세요: jikji models "
+                            "rm {}",
+                            name, users, users));
+}
+
 InstalledModel Store::record(const InstalledModel& model) const {
-    const json::object sidecar = {{"source", model.source},
-                                  {"license", model.license},
-                                  {"sha256", model.sha256},
-                                  {"embedding", model.embedding},
-                                  {"query_prefix", model.query_prefix},
-                                  {"passage_prefix", model.passage_prefix},
-                                  {"added_at", model.added_at}};
+    json::object sidecar = {{"source", model.source},
+                            {"license", model.license},
+                            {"sha256", model.sha256},
+                            {"embedding", model.embedding},
+                            {"query_prefix", model.query_prefix},
+                            {"passage_prefix", model.passage_prefix},
+                            {"added_at", model.added_at}};
+    if (model.adapter) sidecar["base"] = model.base;
     write_file_durably(folder_ / (model.name + ".json"), json::serialize(sidecar) + "\n");
     return model;
 }
@@ -234,6 +318,11 @@ InstalledModel Store::add(const fs::path& file, const AddOptions& options) {
     const std::string name = options.name.empty() ? name_from(file) : options.name;
     check_model_name(name);
     InstalledModel model = read_model(fs::absolute(file), name);
+    if (model.adapter) {
+        model.base = base_of(model, options.base).name;
+    } else if (!options.base.empty()) {
+        refuse_base(file);
+    }
     const FolderLock lock = lock_or_refuse(folder_ / kWorkFolder);
     refuse_taken(name);
     model.source = "file:" + model.path.string();
@@ -294,6 +383,7 @@ InstalledModel Store::pull(std::string_view name) {
 std::vector<fs::path> Store::remove(std::string_view name) {
     check_model_name(name);
     if (!has(name)) find(name);  // throws, with a hint
+    refuse_needed(name);
     const FolderLock lock = lock_or_refuse(folder_ / kWorkFolder);
     std::vector<fs::path> removed;
     const fs::path file = path_of(name);

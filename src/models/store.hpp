@@ -11,13 +11,16 @@
 
 namespace jikji::models {
 
-/// One model that can be loaded.
+/// One model that can be loaded, or an adapter of one.
 struct InstalledModel {
     std::string name;            // as clients say it
     std::filesystem::path path;  // the GGUF file
     bool embedding = false;      // makes vectors, not text
     std::string query_prefix;    // put before a question ("query: "), may be empty
     std::string passage_prefix;  // put before a passage of a document
+    bool adapter = false;        // a LoRA adapter: used together with the model `base`
+    std::string base;            // an adapter's model, by its name here; empty if not known
+    std::string base_sha256;     // of the file that it was trained on; empty if not known
     std::uint64_t bytes = 0;     // of the file
     std::string license;         // "Apache-2.0"; empty if not known
     std::string source;          // "catalogue", "file:/…", "folder:/…"
@@ -40,9 +43,12 @@ public:
     struct AddOptions {
         std::string name;   // empty: from the file's or the folder's name
         bool link = false;  // a symbolic link instead of a copy
+        std::string base;   // of an adapter; empty: the model that the file names
     };
     /// Checks a GGUF file and takes it in. Throws Error(kRejected) if it is not a sound GGUF file,
-    /// Error(kConflict) if the name is taken.
+    /// Error(kConflict) if the name is taken. An adapter is held against its base: Error(kRejected)
+    /// if it does not fit, Error(kConflict, "base") if the base is not here or is another file than
+    /// the one that it was trained on.
     InstalledModel add(const std::filesystem::path& file, const AddOptions& options);
 
     /// Converts a Hugging Face folder. Throws as add(), and Error(kUnsupported).
@@ -53,7 +59,12 @@ public:
     /// Error(kInternal) if the network fails; what has come so far is kept for the next try.
     InstalledModel pull(std::string_view name);
 
-    /// Removes a model's files, and returns them. Throws as find().
+    /// The installed model that an adapter is of: `base` if given, else the one with that sha256,
+    /// else the one with that name. Throws as add().
+    InstalledModel base_of(const InstalledModel& adapter, const std::string& base) const;
+
+    /// Removes a model's files, and returns them. Throws as find(), and Error(kConflict) that names
+    /// the adapters which need it.
     std::vector<std::filesystem::path> remove(std::string_view name);
 
     const std::filesystem::path& folder() const { return folder_; }
@@ -62,6 +73,7 @@ private:
     InstalledModel record(const InstalledModel& model) const;  // writes the sidecar
     std::filesystem::path path_of(std::string_view name) const;
     void refuse_taken(std::string_view name) const;
+    void refuse_needed(std::string_view name) const;
 
     std::filesystem::path folder_;
     ProgressOptions progress_;
