@@ -78,7 +78,7 @@ struct StoppedEvent {       // "stopped"
 };
 
 struct ErrorEvent {    // "error"
-    std::string code;  // "invalid_argument", "disk_full", …; "internal" for what is ours
+    std::string code;  // as HTTP errors have it: "invalid_argument", "storage_full", "internal", …
     std::string field;
     std::string message;
     std::string korean;

@@ -28,6 +28,7 @@ struct TrainOptions {
     double checkpoint_seconds = 60;  // and at the end of each epoch
     int checkpoint_steps = 0;        // above 0: also every so many steps (tests)
     int evaluate_steps = 0;          // 0 = at the end of each epoch
+    std::string base_id;             // SHA-256 of the base's file, for checkpoints
     /// A stand-in for Lora::initialise(), for comparisons with other trainers; may be empty.
     std::vector<float> initial_values;
 };
@@ -77,7 +78,10 @@ public:
     std::int64_t steps_done() const;  // resumed from
     std::int64_t tokens_done() const;
     std::int64_t steps_saved() const;  // of the newest checkpoint
+    double last_loss() const;          // of the last step that was done
     const Lora& lora() const;
+    /// Of one token forward, measured now on samples of the next step; for an estimate.
+    double seconds_of_token();
     /// Of the values as they are at the end; nothing if nothing was held out.
     std::optional<HeldOutReport> held_out() const;
 
