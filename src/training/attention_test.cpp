@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "training/attention_tiles.hpp"
+
 namespace jikji::training {
 namespace {
 
@@ -86,6 +88,27 @@ struct Numbers {
 
 using Floats = Numbers<float>;
 using Doubles = Numbers<double>;
+
+/// With steps of one instruction set.
+void run_with(const AttentionSteps* steps, Floats& n, Precision precision, int threads) {
+    const AttentionCall call{n.shape(),
+                             precision,
+                             steps,
+                             n.qkv.data(),
+                             n.row,
+                             n.qkv.data() + n.k_at(),
+                             n.qkv.data() + n.v_at(),
+                             n.row,
+                             n.out.data(),
+                             n.log_sum.data(),
+                             threads,
+                             n.d_out.data(),
+                             n.d_qkv.data(),
+                             n.d_qkv.data() + n.k_at(),
+                             n.d_qkv.data() + n.v_at()};
+    run_forward(call);
+    run_backward(call);
+}
 
 void run(Floats& n, Precision precision, int threads) {
     attention_forward(n.shape(), precision, n.qkv.data(), n.row, n.qkv.data() + n.k_at(),
@@ -219,7 +242,9 @@ TEST_CASE("row 1: the reference's gradients are those of finite differences") {
 
 // float32: sums of some hundred terms of 6e-8 each. bfloat16: every factor is rounded by at most
 // 2^-9 of itself, and gradients are products of four such.
-TEST_CASE("row 1: forward and backward agree with the definition in double") {
+TEST_CASE(
+    "rows 1 and 16: on every instruction set, forward and backward agree with the definition in "
+    "double") {
     for (const Case& c : kCases) {
         Floats drawn(c);
         drawn.draw(3);
@@ -227,14 +252,17 @@ TEST_CASE("row 1: forward and backward agree with the definition in double") {
         exact_forward(exact);
         exact_backward(exact);
         for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
-            auto n = Floats::copy(drawn);
-            run(n, precision, 2);
-            const bool f32 = precision == Precision::kF32;
-            CAPTURE(c.name);
-            CAPTURE(f32);
-            CHECK(error_of(n.out, exact.out) <= (f32 ? 2e-6 : 0x1p-7));
-            CHECK(error_of(n.log_sum, exact.log_sum) <= (f32 ? 2e-6 : 0x1p-8));
-            CHECK(error_of(n.d_qkv, exact.d_qkv) <= (f32 ? 5e-6 : 0x1p-6));
+            for (const AttentionSteps* steps : attention_steps(precision)) {
+                auto n = Floats::copy(drawn);
+                run_with(steps, n, precision, 2);
+                const bool f32 = precision == Precision::kF32;
+                CAPTURE(c.name);
+                CAPTURE(steps->name);
+                CAPTURE(f32);
+                CHECK(error_of(n.out, exact.out) <= (f32 ? 2e-6 : 0x1p-7));
+                CHECK(error_of(n.log_sum, exact.log_sum) <= (f32 ? 2e-6 : 0x1p-8));
+                CHECK(error_of(n.d_qkv, exact.d_qkv) <= (f32 ? 5e-6 : 0x1p-6));
+            }
         }
     }
 }
