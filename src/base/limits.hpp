@@ -41,6 +41,11 @@ inline constexpr std::uint64_t kReaderMemory = 1024ull * 1024 * 1024;
 inline constexpr int kSearchResults = 50;
 inline constexpr std::size_t kQuestionBytes = 32 * 1024;
 
+// Training data
+inline constexpr std::size_t kTrainingLineBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kTrainingRecords = 1'000'000;
+inline constexpr std::size_t kTrainingNotes = 10;  // of what was left out, named one by one
+
 // Names and metadata
 inline constexpr std::size_t kTemplateNameChars = 100;
 inline constexpr std::size_t kFileNameBytes = 255;

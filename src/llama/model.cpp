@@ -60,6 +60,13 @@ bool Model::ends_generation(Token token) const {
     return llama_vocab_is_eog(llama_model_get_vocab(model_.get()), token);
 }
 
+Token Model::begin_token() const {
+    const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+    return llama_vocab_get_add_bos(vocab) ? llama_vocab_bos(vocab) : -1;
+}
+
+Token Model::end_token() const { return llama_vocab_eos(llama_model_get_vocab(model_.get())); }
+
 std::vector<Token> Model::tokenize(std::string_view text, bool whole, bool special) const {
     if (text.size() > (1u << 30)) throw Error(ErrorCode::kTooLarge, "text has more than 1 GiB");
     const llama_vocab* vocab = llama_model_get_vocab(model_.get());

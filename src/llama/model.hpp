@@ -52,6 +52,9 @@ public:
     /// layers see a window (what lies before it may be gone) or keep a running state.
     bool cuttable() const noexcept { return cuttable_; }
     bool ends_generation(Token token) const;
+    bool has_chat_template() const;  // of its own, and not ChatML for want of one
+    Token begin_token() const;       // that its tokenizer puts before a whole text; -1 = none
+    Token end_token() const;         // that ends a text; -1 = none
 
     /// `special`: markup in the text becomes control tokens. `whole`: BOS, EOS, CLS, SEP as the
     /// model wants them round a whole text.
@@ -64,6 +67,9 @@ public:
     /// turns hold never becomes a control token. Throws Error(kInvalidArgument) if the template
     /// refuses the turns.
     std::vector<Token> render(const std::vector<Turn>& turns) const;
+    /// Turns that are there already, to learn from: as render() if `answer_begins`, else without
+    /// the opening of a next answer. The date that some templates tell is always the same one.
+    std::vector<Token> render_turns(const std::vector<Turn>& turns, bool answer_begins) const;
     /// The same with tools, a grammar for the answer, and reasoning apart. A chat that has none of
     /// these has the very tokens of render(). Throws as plan_chat() (llama/chat_format.hpp).
     RenderedChat render_chat(const ChatOptions& options) const;
@@ -89,9 +95,14 @@ private:
     std::vector<Token> tokenize_marked(
         const std::string& prompt,
         const std::vector<std::pair<std::string, std::string>>& marks) const;
-    std::string render_text(const std::vector<Turn>& turns) const;
+    struct Rendering {
+        bool answer_begins = true;
+        bool to_learn = false;
+    };
+    std::vector<Token> render_as(const std::vector<Turn>& turns, Rendering how) const;
+    std::string render_text(const std::vector<Turn>& turns, Rendering how) const;
     bool holds_markup(std::string_view text) const;
-    std::vector<Token> render_apart(const std::vector<Turn>& turns) const;
+    std::vector<Token> render_apart(const std::vector<Turn>& turns, Rendering how) const;
 
     std::unique_ptr<llama_model, Free> model_;
     std::unique_ptr<DenseWeights> dense_;  // before the tensors that it names

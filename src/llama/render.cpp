@@ -2,6 +2,7 @@
 #include <chat.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/error.hpp"
 #include "base/ids.hpp"
@@ -16,6 +17,9 @@ Model::~Model() = default;
 void Model::FreeTemplates::operator()(Templates* templates) const noexcept { delete templates; }
 
 namespace {
+
+// 1 January 2026: a job that goes on another day has to see the same tokens.
+constexpr std::chrono::seconds kDateToLearn{1'767'225'600};
 
 // Asked once: the library finds it out by rendering a dozen chats.
 bool template_thinks(const common_chat_templates* templates) {
@@ -57,7 +61,7 @@ common_chat_params applied(const common_chat_templates* templates,
     }
 }
 
-std::string Model::render_text(const std::vector<Turn>& turns) const {
+std::string Model::render_text(const std::vector<Turn>& turns, Rendering how) const {
     if (!templates_) {
         throw Error(ErrorCode::kInvalidArgument,
                     "this is an embedding model and cannot chat; choose a chat model", "model",
@@ -70,6 +74,11 @@ std::string Model::render_text(const std::vector<Turn>& turns) const {
         message.content = turn.content;
         inputs.messages.push_back(std::move(message));
     }
+    inputs.add_generation_prompt = how.answer_begins;
+    if (how.to_learn) {
+        inputs.force_pure_content = true;  // spares the search for a parser: ten times the speed
+        inputs.now = std::chrono::system_clock::time_point{kDateToLearn};
+    }
     return applied(templates_->handle.get(), inputs).prompt;
 }
 
@@ -79,17 +88,29 @@ bool Model::holds_markup(std::string_view text) const {
     });
 }
 
+bool Model::has_chat_template() const {
+    return templates_ && common_chat_templates_was_explicit(templates_->handle.get());
+}
+
 std::vector<Token> Model::render(const std::vector<Turn>& turns) const {
+    return render_as(turns, {});
+}
+
+std::vector<Token> Model::render_turns(const std::vector<Turn>& turns, bool answer_begins) const {
+    return render_as(turns, {.answer_begins = answer_begins, .to_learn = true});
+}
+
+std::vector<Token> Model::render_as(const std::vector<Turn>& turns, Rendering how) const {
     const bool hostile = std::any_of(turns.begin(), turns.end(),
                                      [&](const Turn& turn) { return holds_markup(turn.content); });
-    if (hostile) return render_apart(turns);
-    return tokenize(render_text(turns), /*whole=*/true, /*special=*/true);
+    if (hostile) return render_apart(turns, how);
+    return tokenize(render_text(turns, how), /*whole=*/true, /*special=*/true);
 }
 
 // Scaffold and content tokenised apart, so that "<|im_end|>" in a message stays text. Only used
 // where a message holds such markup: cut at the borders, the tokens of ordinary text may differ
 // from those that the model was trained on.
-std::vector<Token> Model::render_apart(const std::vector<Turn>& turns) const {
+std::vector<Token> Model::render_apart(const std::vector<Turn>& turns, Rendering how) const {
     const std::string nonce = hex(random_bytes(8));
     std::vector<Turn> masked = turns;
     std::vector<std::string> marks;
@@ -97,7 +118,7 @@ std::vector<Token> Model::render_apart(const std::vector<Turn>& turns) const {
         marks.push_back("jikji-" + nonce + "-" + std::to_string(i) + "-content");
         masked[i].content = marks.back();
     }
-    std::string rest = render_text(masked);
+    std::string rest = render_text(masked, how);
     std::vector<Token> out;
     const auto append = [&](std::string_view text, bool special) {
         const auto tokens = tokenize(text, /*whole=*/out.empty(), special);

@@ -59,7 +59,7 @@ RenderedChat Model::render_chat(const ChatOptions& options) const {
         out.guard.grammar = options.grammar;
         return out;
     }
-    if (!templates_) render_text({});  // refuses an embedding model, in words
+    if (!templates_) render_text({}, {});  // refuses an embedding model, in words
     ChatPlan plan = plan_chat(templates_->handle.get(), options, markup_);
     if (!plain) out.tokens = tokenize_marked(plan.prompt, plan.marks);
     out.guard = std::move(plan.guard);

@@ -1,12 +1,13 @@
 #pragma once
 // Training data as people have it: JSON lines in one of four shapes, checked before anything
-// starts.
+// starts. Equal records count once. UTF-8; a byte order mark and CRLF are accepted.
 //   chat    {"messages": [{"role", "content"}, …]}: every assistant turn is learnt (OpenAI's
-//           "weight": 0 leaves one out)
+//           "weight": 0 leaves one out); "developer" means system, parts of text are joined
 //   alpaca  {"instruction", "input", "output"}, Korean kept as it is; seed tasks as well:
 //           {"instruction", "instances": [{"input", "output"}, …]}
 //   text    {"text": …}: all of it is learnt
-//   plain   a file that is not JSON lines (.txt, .md): paragraphs, all learnt
+//   plain   a file that is not JSON lines (.txt, .md): paragraphs (blank lines part them), all
+//           learnt
 // Threads: any.
 #include <cstdint>
 #include <filesystem>
@@ -35,7 +36,7 @@ struct ChatTurn {
 
 struct Record {
     int line = 0;
-    std::vector<ChatTurn> turns;             // of chat and alpaca
+    std::vector<ChatTurn> turns;             // of chat and alpaca; the last one is an answer
     std::string instruction, input, output;  // of alpaca
     std::string text;                        // of text and plain
 };
@@ -48,6 +49,7 @@ struct DataReport {
     int empty = 0;                   // nothing to learn: left out
     int too_long = 0;                // left out: over the limit of tokens (counted when tokenised)
     std::vector<std::string> notes;  // "line 12: the answer is empty", the first ten
+    std::vector<std::string> notes_korean;  // the same
 };
 
 struct Records {
@@ -66,13 +68,25 @@ struct Tokeniser {
     std::function<std::vector<Token>(std::string_view text, bool special)> tokens;
     /// The model's chat template over turns; `answer_begins`: up to where the next answer starts.
     std::function<std::vector<Token>(const std::vector<ChatTurn>& turns, bool answer_begins)> chat;
+    /// Does this token end an answer? Empty: only `end` does.
+    std::function<bool(Token token)> ends;
     bool has_template = false;
     Token begin = -1;  // put before a text; -1 = none
-    Token end = -1;    // ends an answer; always learnt
+    Token end = -1;    // ends an answer; always learnt; -1 = none
 };
 
-/// In the order of `records`. Samples over `tokens_most` are left out and counted in `report`.
-/// Throws Error(kInvalidArgument) if none is left.
+/// kModel or kAlpaca: what kAuto means. Throws Error(kInvalidArgument, "template") for kModel if
+/// the model has none.
+TemplateChoice chosen_template(TemplateChoice choice, const Tokeniser& tokeniser);
+
+/// The prompt of Stanford Alpaca's models, up to where the answer begins.
+std::string alpaca_prompt(std::string_view instruction, std::string_view input);
+
+/// In the order of `records`. Learnt are exactly the answers, each with the token that ends it; of
+/// a text, all but its first token. A record is one sample, or one for each answer where the
+/// template shows earlier answers in another way than the last (a reasoning model's). Samples over
+/// `tokens_most` are left out and counted in `report`. Throws Error(kInvalidArgument) if none is
+/// left, or if the template refuses a record, with its line.
 std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokeniser,
                                TemplateChoice choice, int tokens_most, DataReport& report);
 
@@ -81,7 +95,8 @@ struct Split {
     std::vector<Sample> held_out;
 };
 /// `share` (0 to 0.5) of the samples, drawn by `seed`, at least one if share is above 0 and there
-/// are 10 or more; equal samples never lie on both sides.
+/// are 10 or more, never all; equal samples and those of one line never lie on both sides. The same
+/// seed draws the same on every machine; both sides keep the order.
 Split split(std::vector<Sample> samples, double share, std::uint64_t seed);
 
 }  // namespace jikji::training
