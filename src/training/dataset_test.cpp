@@ -75,12 +75,13 @@ TEST_CASE("seed tasks: each instance is a record of that line") {
 }
 
 TEST_CASE("chat lines: roles, weights, parts; developer is system") {
-    const Records records = read(
-        R"({"messages": [{"role": "developer", "content": "short"}, )"
-        R"({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, )"
-        R"({"role": "assistant", "content": "c", "weight": 0}, )"
-        R"({"role": "user", "content": "d"}, )"
-        R"({"role": "assistant", "content": "e", "weight": 1}, {"role": "user", "content": "bye"}]})");
+    const Records records = read(R"({"messages": [{"role": "developer", "content": "short"}, )"
+                                 R"({"role": "user", "content": [{"type": "text", "text": "a"}, )"
+                                 R"({"type": "text", "text": "b"}]}, )"
+                                 R"({"role": "assistant", "content": "c", "weight": 0}, )"
+                                 R"({"role": "user", "content": "d"}, )"
+                                 R"({"role": "assistant", "content": "e", "weight": 1}, )"
+                                 R"({"role": "user", "content": "bye"}]})");
     CHECK(records.report.format == DataFormat::kChat);
     REQUIRE(records.items.size() == 1);
     const auto& turns = records.items[0].turns;
