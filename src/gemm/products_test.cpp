@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
 
 #include "gemm/bf16.hpp"
+#include "gemm/products_ways.hpp"
 
 TEST_SUITE_BEGIN("products");
 
@@ -78,34 +80,87 @@ double worst(const Matrix& a, const Matrix& b, const Case& c, const std::vector<
     return out / (1e-6 * std::sqrt(static_cast<double>(c.k)) + 1e-6);
 }
 
-std::vector<float> run(const Matrix& a, const Matrix& b, const Case& c, Precision precision,
-                       bool add, int threads) {
+using Way = void (*)(const Factor& a, const Factor& b, float* c, int ldc, bool add, int threads);
+
+void own(const Factor& a, const Factor& b, float* c, int ldc, bool add, int threads) {
+    product_by_kernels(a, b, c, ldc, add, threads, false);
+}
+void portable(const Factor& a, const Factor& b, float* c, int ldc, bool add, int threads) {
+    product_by_kernels(a, b, c, ldc, add, threads, true);
+}
+
+std::vector<float> run(Way way, const Factor& a, const Factor& b, const Case& c, bool add,
+                       int threads) {
     std::vector<float> out(static_cast<std::size_t>(c.m * (c.n + c.gap)), kBefore);
-    product(a.factor(precision), b.factor(precision), out.data(), c.n + c.gap, add, threads);
+    way(a, b, out.data(), c.n + c.gap, add, threads);
     return out;
+}
+
+void check(Way way, Precision precision, const Case& c, bool turn_a, bool turn_b, bool add) {
+    CAPTURE(c.m);
+    CAPTURE(c.n);
+    CAPTURE(c.k);
+    CAPTURE(turn_a);
+    CAPTURE(turn_b);
+    CAPTURE(add);
+    const Matrix a(c.m, c.k, c.gap, turn_a, 1);
+    const Matrix b(c.k, c.n, c.gap, turn_b, 2);
+    const auto got = run(way, a.factor(precision), b.factor(precision), c, add, 2);
+    CHECK(worst(a, b, c, got, add) < 4);
+    bool untouched = true;  // what lies between the rows is not ours
+    for (int row = 0; row < c.m; ++row)
+        for (int column = c.n; column < c.n + c.gap; ++column)
+            untouched &= got[static_cast<std::size_t>(row * (c.n + c.gap) + column)] == kBefore;
+    CHECK(untouched);
+    CHECK(run(way, a.factor(precision), b.factor(precision), c, add, 2) == got);
+}
+
+void check_all(Way way) {
+    for (const Precision precision : {Precision::kF32, Precision::kBf16})
+        for (const Case& c : kCases)
+            for (const bool turn_a : {false, true})
+                for (const bool turn_b : {false, true})
+                    for (const bool add : {false, true})
+                        check(way, precision, c, turn_a, turn_b, add);
 }
 
 }  // namespace
 
 TEST_CASE("products of plain matrices, either transposed, written or added, equal double sums") {
-    for (const Precision precision : {Precision::kF32, Precision::kBf16})
-        for (const Case& c : kCases)
-            for (const int way : {0, 1, 2, 3, 4, 5, 6, 7}) {
-                CAPTURE(c.m);
-                CAPTURE(c.n);
-                CAPTURE(c.k);
-                CAPTURE(way);
-                const Matrix a(c.m, c.k, c.gap, (way & 1) != 0, 1);
-                const Matrix b(c.k, c.n, c.gap, (way & 2) != 0, 2);
-                const bool add = (way & 4) != 0;
-                const auto got = run(a, b, c, precision, add, 2);
-                CHECK(worst(a, b, c, got, add) < 4);
-                for (int row = 0; row < c.m; ++row)  // what lies between the rows is not ours
-                    for (int column = c.n; column < c.n + c.gap; ++column)
-                        CHECK(got[static_cast<std::size_t>(row * (c.n + c.gap) + column)] ==
-                              kBefore);
-                CHECK(run(a, b, c, precision, add, 2) == got);
+    // What this CPU uses, and what others would.
+    for (const Way way : {product, product_by_onednn, portable}) check_all(way);
+}
+
+TEST_CASE("our products are the same, bit for bit, by any number of threads and in any company") {
+    const Case wide{70, 150, 1500, 3};
+    for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+        const Matrix a(wide.m, wide.k, 0, false, 3);
+        const Matrix b(wide.k, wide.n, 0, true, 4);
+        const auto all = run(own, a.factor(precision), b.factor(precision), wide, true, 1);
+        for (const int threads : {2, 3, 5})
+            CHECK(run(own, a.factor(precision), b.factor(precision), wide, true, threads) == all);
+        const Case few{9, wide.n, wide.k, wide.gap};  // the first rows alone
+        Factor rows = a.factor(precision);
+        rows.rows = few.m;
+        const auto alone = run(own, rows, b.factor(precision), few, true, 2);
+        CHECK(std::equal(alone.begin(), alone.end(), all.begin()));
+    }
+}
+
+TEST_CASE("more depth than is packed at once gives the same sums") {
+    const Case c{600, 8, 4000, 0};
+    const Matrix a(c.m, c.k, 0, true, 5);
+    const Matrix b(c.k, c.n, 0, false, 6);
+    for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
+        const auto got = run(own, a.factor(precision), b.factor(precision), c, false, 2);
+        for (const int row : {0, 311, 599})
+            for (int column = 0; column < c.n; ++column) {
+                double sum = 0;
+                for (int i = 0; i < c.k; ++i) sum += a.at(row, i) * b.at(i, column);
+                const auto at = static_cast<std::size_t>(row * c.n + column);
+                CHECK(got[at] == doctest::Approx(sum).epsilon(1e-5).scale(100));
             }
+    }
 }
 
 TEST_SUITE_END();
