@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -116,6 +117,7 @@ struct Start {
     char* const* arguments;
     const ChildLimits* limits;
     int input, output, errors, report;
+    pid_t parent;
 };
 
 bool set_limit(__rlimit_resource resource, rlim_t value) {
@@ -133,7 +135,6 @@ bool confine(const ChildLimits& limits) {
     }
     if (limits.memory_bytes > 0) ok = ok && set_limit(RLIMIT_AS, limits.memory_bytes);
     ok = ok && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!limits.network) {
         const sock_fprog filter{static_cast<unsigned short>(kNoNetwork.size()),
                                 const_cast<sock_filter*>(kNoNetwork.data())};
@@ -151,6 +152,8 @@ bool confine(const ChildLimits& limits) {
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != start.parent) ::_exit(127);  // it died before we asked to die with it
     ::setsid();  // a group of its own, so that what it starts dies with it
     const bool ready = ::dup2(start.input, 0) == 0 && ::dup2(start.output, 1) == 1 &&
                        ::dup2(start.errors, 2) == 2 && ::dup2(start.report, 3) == 3 &&
@@ -184,8 +187,10 @@ public:
         if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
         return status_.has_value();
     }
+    void ask_to_stop() const { ::kill(pid_, SIGTERM); }
+    int signal() const { return WIFSIGNALED(*status_) ? WTERMSIG(*status_) : 0; }
     int exit_code() const { return WIFEXITED(*status_) ? WEXITSTATUS(*status_) : -1; }
-    bool out_of_time() const { return WIFSIGNALED(*status_) && WTERMSIG(*status_) == SIGXCPU; }
+    bool out_of_time() const { return signal() == SIGXCPU; }
 
 private:
     pid_t pid_;
@@ -216,10 +221,24 @@ bool drain(Fd& fd, std::string& into, std::size_t bytes_max) {
     return static_cast<std::size_t>(n) <= room;
 }
 
+/// Hands on the whole lines in `text`, and the rest as well if nothing more will come.
+void tell_lines(std::string& text, bool ended, const ChildListener& listener) {
+    if (!listener.line) return;
+    std::size_t from = 0;
+    for (std::size_t end; (end = text.find('\n', from)) != std::string::npos; from = end + 1) {
+        listener.line(std::string_view(text).substr(from, end - from));
+    }
+    text.erase(0, from);
+    if (!ended || text.empty()) return;
+    listener.line(text);
+    text.clear();
+}
+
 /// Collects both outputs until the child has ended or must be killed.
 ChildResult collect(Process& process, Fd output, Fd errors, const ChildLimits& limits,
-                    const std::function<bool()>& poll) {
+                    const ChildListener& listener) {
     ChildResult result;
+    bool asked = false;
     const auto deadline = Clock::now() + limits.time;
     while (true) {
         const bool open = output || errors;
@@ -227,26 +246,27 @@ ChildResult collect(Process& process, Fd output, Fd errors, const ChildLimits& l
         ::poll(watched, 2, open ? kPollMs : kReapMs);
         if (watched[0].revents != 0) {
             result.too_much_output = !drain(output, result.output, limits.output_bytes);
+            tell_lines(result.output, !output, listener);
         }
         if (watched[1].revents != 0) drain(errors, result.errors, kErrorBytesMax);
         if (!open && process.ended()) break;
         result.timed_out = limits.time.count() > 0 && Clock::now() >= deadline;
-        if (result.timed_out || result.too_much_output || (poll && !poll())) {
+        const ChildWish wish = listener.wish ? listener.wish() : ChildWish::kGoOn;
+        if (wish == ChildWish::kStop && !std::exchange(asked, true)) process.ask_to_stop();
+        if (result.timed_out || result.too_much_output || wish == ChildWish::kKill) {
             result.exit_code = -1;
+            result.signal = SIGKILL;
             return result;  // ~Process kills
         }
     }
     result.exit_code = process.exit_code();
+    result.signal = process.signal();
     result.timed_out = process.out_of_time();
     return result;
 }
 
-}  // namespace
-
-bool program_exists(std::string_view name) { return find_program(name).has_value(); }
-
-ChildResult run_child(const std::vector<std::string>& argv, std::string_view input,
-                      const ChildLimits& limits, const std::function<bool()>& poll) {
+ChildResult start_and_collect(const std::vector<std::string>& argv, std::string_view input,
+                              const ChildLimits& limits, const ChildListener& listener) {
     JIKJI_CHECK(!argv.empty());
     const auto program = find_program(argv[0]);
     if (!program) {
@@ -260,15 +280,33 @@ ChildResult run_child(const std::vector<std::string>& argv, std::string_view inp
 
     const Fd in = make_input(input);
     Pipe out = make_pipe(), err = make_pipe(), report = make_pipe();
-    const Start start{program->c_str(), arguments.data(), &limits,           in.get(),
-                      out.write.get(),  err.write.get(),  report.write.get()};
+    const Start start{program->c_str(), arguments.data(),   &limits,   in.get(), out.write.get(),
+                      err.write.get(),  report.write.get(), ::getpid()};
     const pid_t pid = ::fork();
     if (pid < 0) fail("starting " + argv[0], errno);
     if (pid == 0) become_program(start);
     Process process(pid);
     for (Pipe* pipe : {&out, &err, &report}) pipe->write = Fd();
     await_exec(report.read, argv[0]);
-    return collect(process, std::move(out.read), std::move(err.read), limits, poll);
+    return collect(process, std::move(out.read), std::move(err.read), limits, listener);
+}
+
+}  // namespace
+
+bool program_exists(std::string_view name) { return find_program(name).has_value(); }
+
+ChildResult run_child(const std::vector<std::string>& argv, std::string_view input,
+                      const ChildLimits& limits, const std::function<bool()>& poll) {
+    ChildListener listener;
+    if (poll) {
+        listener.wish = [&poll] { return poll() ? ChildWish::kGoOn : ChildWish::kKill; };
+    }
+    return start_and_collect(argv, input, limits, listener);
+}
+
+ChildResult run_talking_child(const std::vector<std::string>& argv, const ChildLimits& limits,
+                              const ChildListener& listener) {
+    return start_and_collect(argv, {}, limits, listener);
 }
 
 }  // namespace jikji

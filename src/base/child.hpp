@@ -19,6 +19,7 @@ struct ChildLimits {
 
 struct ChildResult {
     int exit_code = 0;       // -1 if a signal ended it
+    int signal = 0;          // that one, ours included; 0 = none
     bool timed_out = false;  // we killed it for time
     bool too_much_output = false;
     std::string output;  // standard output
@@ -29,6 +30,24 @@ struct ChildResult {
 /// a second; returning false kills the child. Throws Error(kInternal) if it cannot be started.
 ChildResult run_child(const std::vector<std::string>& argv, std::string_view input,
                       const ChildLimits& limits, const std::function<bool()>& poll = {});
+
+/// What the owner of a long-running child wants of it.
+enum class ChildWish {
+    kGoOn,
+    kStop,  // SIGTERM, once: it may take its time
+    kKill,
+};
+
+struct ChildListener {
+    std::function<void(std::string_view line)> line;  // of standard output, without its end
+    std::function<ChildWish()> wish;                  // about ten times a second
+};
+
+/// The same for a child that talks while it works: lines go to the listener as they come, and are
+/// not kept; `output_bytes` then limits one line. What the listener throws kills the child and is
+/// passed on.
+ChildResult run_talking_child(const std::vector<std::string>& argv, const ChildLimits& limits,
+                              const ChildListener& listener);
 
 /// Whether a program of that name is on the PATH.
 bool program_exists(std::string_view name);

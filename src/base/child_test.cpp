@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
+
+#include <stdexcept>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -93,6 +97,39 @@ TEST_CASE("it inherits neither files nor the environment") {
     ::setenv("JIKJI_SECRET", "key", 1);
     CHECK(shell("ls /proc/self/fd | wc -l").output == "4\n");  // 0, 1, 2 and ls's own
     CHECK(shell("echo \"[$JIKJI_SECRET]\"").output == "[]\n");
+}
+
+TEST_CASE("a child that talks: lines as they come, also without a last end") {
+    std::vector<std::string> lines;
+    const ChildResult result =
+        run_talking_child({"sh", "-c", "echo one; echo; printf 'two'"}, {},
+                          {[&](std::string_view line) { lines.emplace_back(line); }, {}});
+    CHECK(result.exit_code == 0);
+    CHECK(result.output.empty());
+    CHECK((lines == std::vector<std::string>{"one", "", "two"}));
+}
+
+TEST_CASE("a child that talks is asked to stop, and may say a last word") {
+    std::vector<std::string> lines;
+    ChildWish wish = ChildWish::kGoOn;
+    const char* script = "trap 'echo bye; exit 0' TERM; echo begins; while :; do sleep 0.01; done";
+    const ChildResult result = run_talking_child({"sh", "-c", script}, {},
+                                                 {[&](std::string_view line) {
+                                                      lines.emplace_back(line);
+                                                      wish = ChildWish::kStop;
+                                                  },
+                                                  [&] { return wish; }});
+    CHECK(result.exit_code == 0);
+    CHECK((lines == std::vector<std::string>{"begins", "bye"}));
+}
+
+TEST_CASE("which signal ended a child, and what its listener throws") {
+    CHECK(run_talking_child({"sh", "-c", "kill -KILL $$"}, {}, {}).signal == SIGKILL);
+    CHECK(run_talking_child({"sleep", "60"}, {}, {{}, [] { return ChildWish::kKill; }}).signal ==
+          SIGKILL);
+    CHECK_THROWS_AS(run_talking_child({"sh", "-c", "echo x; sleep 60"}, {},
+                                      {[](std::string_view) { throw std::logic_error("no"); }, {}}),
+                    std::logic_error);
 }
 
 TEST_SUITE_END();

@@ -123,7 +123,7 @@ void FineTuningJobsTable::update(const FineTuningJobRow& row) {
             held_out_samples = ?11, trained_tokens = ?12, estimated_finish = ?13, train_loss = ?14,
             held_out_loss = ?15, base_loss = ?16, worse_than_base = ?17, finished_at = ?18,
             fine_tuned_model = ?19, model_removed = ?20, result_files = ?21, error_code = ?22,
-            error_message = ?23, error_korean = ?24, error_param = ?25
+            error_message = ?23, error_korean = ?24, error_param = ?25, warmup_steps = ?26
         WHERE id = ?1)sql");
     update.bind(1, row.id).bind(2, row.status).bind(3, row.paused).bind(4, row.crashes);
     update.bind(5, row.base_sha256).bind(6, row.base_bytes).bind(7, row.base_changed_ns);
@@ -136,7 +136,7 @@ void FineTuningJobsTable::update(const FineTuningJobRow& row) {
     update.bind(17, row.worse_than_base).bind(18, row.finished_at).bind(19, row.fine_tuned_model);
     update.bind(20, row.model_removed).bind(21, lines_of(row.result_files));
     update.bind(22, row.error_code).bind(23, row.error_message).bind(24, row.error_korean);
-    update.bind(25, row.error_param).run();
+    update.bind(25, row.error_param).bind(26, row.warmup_steps).run();
 }
 
 void FineTuningJobsTable::read_metadata(FineTuningJobRow& row) const {

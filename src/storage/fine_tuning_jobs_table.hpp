@@ -22,7 +22,7 @@ struct FineTuningJobRow {
     std::string model;  // the base
     std::string base_sha256;
     std::int64_t base_bytes = 0;       // of the base's file when that was computed
-    std::int64_t base_changed_ns = 0;  // likewise: since 1970
+    std::int64_t base_changed_ns = 0;  // likewise, by the file system's clock
 
     // Names of what may have been deleted meanwhile.
     std::string training_file, training_name;
@@ -33,7 +33,7 @@ struct FineTuningJobRow {
     int epochs = 0;
     int batch_size = 0;
     double learning_rate = 0;
-    int warmup_steps = 0;
+    int warmup_steps = -1;  // -1 = not chosen yet
     int rank = 0;
     double alpha = 0;
     double dropout = 0;
@@ -66,7 +66,7 @@ public:
     explicit FineTuningJobsTable(Connection& connection) : connection_(connection) {}
 
     void insert(const FineTuningJobRow& row);  // with its metadata
-    /// All but id, metadata, and what was asked for.
+    /// All but id, metadata, and what was asked for (warmup_steps may be chosen later).
     void update(const FineTuningJobRow& row);
     std::optional<FineTuningJobRow> get(const std::string& id) const;
     /// Those with all these pairs of metadata. Error(kInvalidArgument, "after") if page.after is

@@ -125,7 +125,7 @@ CREATE TABLE fine_tuning_jobs (
     model TEXT NOT NULL,                 -- the base
     base_sha256 TEXT NOT NULL DEFAULT '',
     base_bytes INTEGER NOT NULL DEFAULT 0,
-    base_changed_ns INTEGER NOT NULL DEFAULT 0,  -- of the file, since 1970
+    base_changed_ns INTEGER NOT NULL DEFAULT 0,  -- by the file system's clock
     training_file TEXT NOT NULL,
     training_name TEXT NOT NULL,
     validation_file TEXT NOT NULL DEFAULT '',
@@ -135,7 +135,7 @@ CREATE TABLE fine_tuning_jobs (
     epochs INTEGER NOT NULL,
     batch_size INTEGER NOT NULL,
     learning_rate REAL NOT NULL,
-    warmup_steps INTEGER NOT NULL,
+    warmup_steps INTEGER NOT NULL,  -- -1: not chosen yet
     rank INTEGER NOT NULL,
     alpha REAL NOT NULL,
     dropout REAL NOT NULL,
