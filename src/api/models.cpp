@@ -1,4 +1,5 @@
-// GET /v1/models and /v1/models/{id}: every model that is known, loaded or not.
+// GET /v1/models and /v1/models/{id}: every model that is known, loaded or not. DELETE: of those
+// that fine-tuning has made.
 #include <fmt/format.h>
 
 #include "api/objects.hpp"
@@ -6,6 +7,7 @@
 #include "base/error.hpp"
 #include "http/router.hpp"
 #include "service/chat.hpp"
+#include "service/fine_tuning.hpp"
 
 namespace jikji::api {
 namespace {
@@ -40,6 +42,20 @@ http::Reply get_model(Services& services, std::int64_t created, const std::strin
         fmt::format("모델 '{}'이(가) 없습니다. GET /v1/models에 있는 모델이 나옵니다.", name));
 }
 
+http::Reply delete_model(Services& services, const std::string& name) {
+    if (!name.starts_with("ft:")) {
+        throw Error(
+            ErrorCode::kUnsupported,
+            fmt::format("{} is not a fine-tuned model; jikji models remove removes others", name),
+            "model",
+            fmt::format("{}은(는) 미세 조정된 모델이 아닙니다. 다른 모델은 jikji models "
+                        "remove로 지웁니다.",
+                        name));
+    }
+    services.fine_tuning.remove_model(name);
+    return json_reply(deleted_json(name, "model"));
+}
+
 }  // namespace
 
 void add_models(http::Router& router, Services& services) {
@@ -51,6 +67,9 @@ void add_models(http::Router& router, Services& services) {
                         [&services, created](http::Call& call) {
                             return get_model(services, created, call.parameter("id"));
                         });
+    router.add_blocking(
+        "DELETE", "/v1/models/{id}", http::Access::kKey,
+        [&services](http::Call& call) { return delete_model(services, call.parameter("id")); });
 }
 
 }  // namespace jikji::api

@@ -15,6 +15,7 @@ void add_routes(http::Router& router, Services& services) {
     add_settings(router, services);
     add_stats(router, services);
     add_evaluate(router, services);
+    add_fine_tuning(router, services);
 }
 
 }  // namespace jikji::api

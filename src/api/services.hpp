@@ -16,6 +16,7 @@ class Chat;
 class Collections;
 class Embeddings;
 class Files;
+class FineTuning;
 class PromptLibrary;
 class ResponseCache;
 class Settings;
@@ -37,6 +38,7 @@ struct Services {
     service::Stats& stats;
     service::ResponseCache& cache;
     metrics::Registry& registry;
+    service::FineTuning& fine_tuning;
 };
 
 /// All routes of the API. `services` must outlive the router.
@@ -54,6 +56,7 @@ void add_prompts(http::Router& router, Services& services);             // /v1/p
 void add_settings(http::Router& router, Services& services);            // /v1/settings/generation
 /// /v1/stats, /v1/cache, /metrics, /health
 void add_stats(http::Router& router, Services& services);
-void add_evaluate(http::Router& router, Services& services);  // /v1/evaluate
+void add_evaluate(http::Router& router, Services& services);     // /v1/evaluate
+void add_fine_tuning(http::Router& router, Services& services);  // /v1/fine_tuning/jobs
 
 }  // namespace jikji::api

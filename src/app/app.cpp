@@ -26,6 +26,7 @@
 #include "service/collections.hpp"
 #include "service/embeddings.hpp"
 #include "service/files.hpp"
+#include "service/fine_tuning.hpp"
 #include "service/prompt_library.hpp"
 #include "service/response_cache.hpp"
 #include "service/settings.hpp"
@@ -103,6 +104,18 @@ http::ServerOptions server_options(const AppOptions& options, metrics::Registry&
                        metrics::request_seconds_buckets(), {{"route", std::string(f.route)}})
             .observe(f.seconds);
     };
+    return out;
+}
+
+service::FineTuningOptions training_options(const AppOptions& options) {
+    service::FineTuningOptions out;
+    out.folder = options.data / "training";
+    out.models = options.models;
+    std::error_code unknown;  // without /proc no job can be computed, and says so
+    out.program =
+        options.program.empty() ? fs::read_symlink("/proc/self/exe", unknown) : options.program;
+    out.threads = options.threads;
+    out.go_on = options.preload;
     return out;
 }
 
@@ -188,12 +201,14 @@ struct App::Rooms {
           files(database, options.data / "files"),
           collections(database, files, service::encoder_of(embeddings)),
           answers(collections, chat, embedding_model),
+          fine_tuning(database, files, engine, training_options(options)),
           services{engine,  chat,     embeddings, files, collections, answers,
-                   prompts, settings, stats,      cache, registry},
+                   prompts, settings, stats,      cache, registry,    fine_tuning},
           server((fill_router(), server_options(options, registry, engine)), router),
           weights(options.program, options.data, options.models),
           housekeeper([this] {
               models.refresh();
+              fine_tuning.refresh();
               stats.save();
           }) {}
 
@@ -256,6 +271,7 @@ struct App::Rooms {
     service::Files files;
     service::Collections collections;
     service::Answers answers;
+    service::FineTuning fine_tuning;
     api::Services services;
     http::Router router;
     http::Server server;

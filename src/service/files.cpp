@@ -166,6 +166,17 @@ FileObject Files::add(const fs::path& path, const std::string& filename,
     const RemoveUnlessTaken guard(path);
     check_name(filename);
     check_purpose(purpose);
+    return keep(path, filename, purpose);
+}
+
+FileObject Files::add_output(const fs::path& path, const std::string& filename,
+                             const std::string& purpose) {
+    const RemoveUnlessTaken guard(path);
+    return keep(path, filename, purpose);
+}
+
+FileObject Files::keep(const fs::path& path, const std::string& filename,
+                       const std::string& purpose) {
     const Digest digest = digest_of(path);
     const FileObject file{.id = make_id("file-"),
                           .filename = filename,

@@ -48,6 +48,9 @@ public:
     /// purpose or name, Error(kDiskFull); the file at `path` is gone then as well.
     FileObject add(const std::filesystem::path& path, const std::string& filename,
                    const std::string& purpose);
+    /// The same for a file that we made, with a purpose that no upload may have.
+    FileObject add_output(const std::filesystem::path& path, const std::string& filename,
+                          const std::string& purpose);
     FileObject get(const std::string& id) const;  // Error(kNotFound)
     /// The file of that name that has the same bytes as the one at `path`: what `ingest` need not
     /// take in twice.
@@ -68,6 +71,8 @@ public:
 
 private:
     void sweep();
+    FileObject keep(const std::filesystem::path& path, const std::string& filename,
+                    const std::string& purpose);
     void take_over(const std::filesystem::path& path, const FileObject& file);
     void remove_unless_named(const std::string& sha256);  // requires: mutex_
 

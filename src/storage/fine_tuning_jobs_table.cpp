@@ -88,7 +88,7 @@ void bind_optional(Statement& statement, int parameter, const std::optional<doub
 
 std::string lines_of(const std::vector<std::string>& items) {
     std::string out;
-    for (const std::string& item : items) out += (out.empty() ? "" : "\n") + item;
+    for (const std::string& item : items) out.append(item).append(1, '\n');
     return out;
 }
 
