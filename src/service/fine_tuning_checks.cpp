@@ -24,6 +24,14 @@ namespace {
     throw Error(error.code(), error.what(), field, error.korean());
 }
 
+[[noreturn]] void refuse_adapter(const std::string& model) {
+    const std::string shown = printable(model);
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("model is {}, an adapter; fine-tune the model beneath it", shown),
+                "model",
+                fmt::format("{}은(는) 어댑터입니다. 그 기본 모델을 미세 조정하세요.", shown));
+}
+
 bool is_name_character(char32_t c) {
     const bool ascii = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                        c == '.' || c == '_' || c == '-';
@@ -83,22 +91,14 @@ std::string checked_suffix(const std::string& suffix) {
 }
 
 models::InstalledModel trainable_base(const models::Store& store, const std::string& model) {
-    if (model.starts_with("ft:")) {
-        throw Error(ErrorCode::kUnsupported,
-                    fmt::format("model is {}, an adapter; fine-tune the base beneath it, the part "
-                                "between the first two colons",
-                                printable(model)),
-                    "model",
-                    fmt::format("{}은(는) 어댑터입니다. 첫 두 콜론 사이에 있는 기본 모델을 "
-                                "미세 조정하세요.",
-                                printable(model)));
-    }
+    if (model.starts_with("ft:")) refuse_adapter(model);
     models::InstalledModel base;
     try {
         base = store.find(model);
     } catch (const Error& error) {
         rethrow_at(error, "model");
     }
+    if (base.adapter) refuse_adapter(model);
     try {
         training::BaseModel(base.path);  // shapes and types of all its tensors
     } catch (const Error& error) {
