@@ -1,5 +1,7 @@
 #include "training/attention.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -212,6 +214,11 @@ void backward_unit(const AttentionCall& call, const Attention& a, const Unit& un
     }
 }
 
+/// What the calling thread of a team works in.
+float* space_of(const LineFloats& spaces, const Attention& a) {
+    return spaces.get() + tile_space(a.width()) * static_cast<std::size_t>(omp_get_thread_num());
+}
+
 }  // namespace
 
 std::vector<const AttentionSteps*> attention_steps(gemm::Precision precision) {
@@ -237,18 +244,19 @@ void run_forward(const AttentionCall& call) {
     const std::vector<int> order = order_of(units);
     const LineFloats keys(a.key_cells(2));
     const int packs = call.shape.kv_heads * a.blocks();
+    const LineFloats spaces(tile_space(a.width()) * static_cast<std::size_t>(call.threads));
 #pragma omp parallel num_threads(call.threads)
     {
-        const LineFloats space(tile_space(a.width()));
+        float* space = space_of(spaces, a);
 #pragma omp for schedule(static)
         for (int i = 0; i < packs; ++i) {
-            a.pack(keys.get(), i / a.blocks(), i % a.blocks(), true, space.get());
+            a.pack(keys.get(), i / a.blocks(), i % a.blocks(), true, space);
         }
 #pragma omp for schedule(dynamic, 1)
         for (const int index : order) {
             const Unit& unit = units[static_cast<std::size_t>(index)];
             const Cell* own = a.keys(keys.get(), 2, unit.head / a.group(), a.block_of(unit.sample));
-            call.steps->forward(a.task(unit.sample, unit.head, unit.tile, own, 2, space.get()));
+            call.steps->forward(a.task(unit.sample, unit.head, unit.tile, own, 2, space));
         }
     }
 }
@@ -261,18 +269,19 @@ void run_backward(const AttentionCall& call) {
     const LineFloats sums(
         static_cast<std::size_t>(units.back().sums + 2 * sums_of(a, units.back())));
     const int packs = call.shape.kv_heads * a.blocks();
+    const LineFloats spaces(tile_space(a.width()) * static_cast<std::size_t>(call.threads));
 #pragma omp parallel num_threads(call.threads)
     {
-        const LineFloats space(tile_space(a.width()));
+        float* space = space_of(spaces, a);
 #pragma omp for schedule(static)
         for (int i = 0; i < packs; ++i) {
-            a.pack(keys.get(), i / a.blocks(), i % a.blocks(), false, space.get());
+            a.pack(keys.get(), i / a.blocks(), i % a.blocks(), false, space);
         }
 #pragma omp for schedule(dynamic, 1)
         for (const int index : order) {
             const Unit& unit = units[static_cast<std::size_t>(index)];
             const Cell* own = a.keys(keys.get(), 3, unit.head, a.block_of(unit.sample));
-            backward_unit(call, a, unit, own, sums.get(), space.get());
+            backward_unit(call, a, unit, own, sums.get(), space);
         }
 #pragma omp for schedule(static)
         for (int i = 0; i < packs; ++i) {
