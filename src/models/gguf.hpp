@@ -106,6 +106,7 @@ public:
     void set_bytes(std::string_view key, std::string_view bytes);  // an array of uint8
     void set_numbers(std::string_view key, const std::vector<std::int32_t>& values);
 
+    void set_value(std::string_view key, const GgufValue& value);  // as another file has it
     /// `fill` gives exactly the tensor's bytes; it is called once, by write().
     void add_tensor(std::string name, std::vector<std::uint64_t> shape, std::uint32_t type,
                     std::function<std::string()> fill);

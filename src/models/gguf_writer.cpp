@@ -83,6 +83,19 @@ void GgufWriter::set_numbers(std::string_view name, const std::vector<std::int32
     put_array(values_, GgufType::kInt32, values);
 }
 
+void GgufWriter::set_value(std::string_view name, const GgufValue& value) {
+    key(name, value.type);
+    if (value.type == GgufType::kString) {
+        put_text(values_, value.bytes);
+        return;
+    }
+    if (value.type == GgufType::kArray) {
+        put_type(values_, value.element);
+        put<std::uint64_t>(values_, value.count);
+    }
+    values_ += value.bytes;
+}
+
 void GgufWriter::add_tensor(std::string name, std::vector<std::uint64_t> shape, std::uint32_t type,
                             std::function<std::string()> fill) {
     const TensorType* layout = tensor_type(type);

@@ -78,6 +78,7 @@ public:
     const FrozenMatrix& head() const { return head_; }            // V x E; the embedding if tied
     std::span<const float> output_norm() const { return output_norm_; }
     const models::Gguf& gguf() const { return file_->gguf(); }
+    std::string_view bytes() const { return file_->bytes(); }  // of the whole file
 
 private:
     std::filesystem::path path_;
