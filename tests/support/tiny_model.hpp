@@ -60,6 +60,10 @@ inline std::string to_q8_0(const std::string& floats) {
 struct TinyShape {
     std::uint32_t width = kTinyWidth, hidden = kTinyHidden;
     bool q8_0 = false;  // weights of 8 bits
+    std::uint32_t kv_heads = kTinyHeads;
+    std::uint32_t vocabulary = 0;  // of the first tokens only, without a tokenizer; 0 = all
+    bool random_norms = false;     // else all ones
+    bool tied = false;             // the head is the embedding
 };
 
 inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128,
@@ -72,7 +76,7 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
     file.set_number("llama.block_count", kTinyLayers);
     file.set_number("llama.feed_forward_length", shape.hidden);
     file.set_number("llama.attention.head_count", kTinyHeads);
-    file.set_number("llama.attention.head_count_kv", kTinyHeads);
+    file.set_number("llama.attention.head_count_kv", shape.kv_heads);
     file.set_number("llama.rope.dimension_count", shape.width / kTinyHeads);
     file.set_real("llama.attention.layer_norm_rms_epsilon", 1e-5F);
 
@@ -82,7 +86,8 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
         tokens.emplace_back(control);
         types.push_back(3);
     }
-    file.set("tokenizer.ggml.model", "gpt2");
+    if (shape.vocabulary > 0) tokens.resize(shape.vocabulary);
+    file.set("tokenizer.ggml.model", shape.vocabulary > 0 ? "none" : "gpt2");
     file.set("tokenizer.ggml.pre", "default");
     file.set_texts("tokenizer.ggml.tokens", tokens);
     file.set_numbers("tokenizer.ggml.token_type", types);
@@ -101,18 +106,29 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
         });
     };
     const auto norm = [&](const std::string& name) {
-        file.add_tensor(name, {shape.width}, models::kF32, [=] { return ones(shape.width); });
+        file.add_tensor(name, {shape.width}, models::kF32, [=] {
+            std::string gains = ones(shape.width);
+            if (!shape.random_norms) return gains;
+            const std::string noise = random_floats(shape.width, 0.2F, *generator);
+            auto* at = reinterpret_cast<float*>(gains.data());
+            for (std::uint32_t i = 0; i < shape.width; ++i) {
+                at[i] += reinterpret_cast<const float*>(noise.data())[i];
+            }
+            return gains;
+        });
     };
     matrix("token_embd.weight", shape.width, tokens.size());
     norm("output_norm.weight");
-    matrix("output.weight", shape.width, tokens.size());
+    if (!shape.tied) matrix("output.weight", shape.width, tokens.size());
     for (std::uint32_t layer = 0; layer < kTinyLayers; ++layer) {
         const std::string prefix = "blk." + std::to_string(layer) + ".";
         norm(prefix + "attn_norm.weight");
         norm(prefix + "ffn_norm.weight");
-        for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
-            matrix(prefix + name + ".weight", shape.width, shape.width);
-        }
+        const std::uint32_t kv_width = shape.width / kTinyHeads * shape.kv_heads;
+        matrix(prefix + "attn_q.weight", shape.width, shape.width);
+        matrix(prefix + "attn_k.weight", shape.width, kv_width);
+        matrix(prefix + "attn_v.weight", shape.width, kv_width);
+        matrix(prefix + "attn_output.weight", shape.width, shape.width);
         matrix(prefix + "ffn_gate.weight", shape.width, shape.hidden);
         matrix(prefix + "ffn_up.weight", shape.width, shape.hidden);
         matrix(prefix + "ffn_down.weight", shape.hidden, shape.width);
