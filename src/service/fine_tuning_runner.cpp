@@ -141,14 +141,15 @@ bool FineTuningRunner::take_next() {
 
 void FineTuningRunner::work(const FineTuningJob& job) {
     Ended ended;
+    FineTuningJob begun = job;
     try {
-        const FineTuningJob begun = begin(job);
+        begun = begin(job);
         if (begun.status != "running" || begun.paused) return;  // cancelled or paused meanwhile
         ended = compute(begun);
     } catch (const Error& error) {
         ended.last = error_of(error);
     }
-    finish(job, ended);
+    finish(begun, ended);
 }
 
 FineTuningJob FineTuningRunner::begin(const FineTuningJob& job) {
