@@ -249,8 +249,12 @@ void check_not_array(std::string_view text, std::string_view name) {
 
 Records read_records(const std::filesystem::path& file, std::string_view name) {
     const MappedFile mapped(file);
-    std::string_view text = mapped.bytes();
-    check_utf8(text, name);
+    return parse_records(mapped.bytes(), name);
+}
+
+Records parse_records(std::string_view bytes, std::string_view name) {
+    check_utf8(bytes, name);
+    std::string_view text = bytes;
     if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
     Records records;
     if (is_plain(text, name)) {

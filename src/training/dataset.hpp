@@ -61,6 +61,8 @@ struct Records {
 /// broken, a line over 4 MiB, a field that is missing or of another type, shapes that are mixed, an
 /// unknown role, a file with nothing to learn. `name`: as people know the file.
 Records read_records(const std::filesystem::path& file, std::string_view name);
+/// The same of a file's bytes.
+Records parse_records(std::string_view bytes, std::string_view name);
 
 /// What turns text into tokens; from a llama::Model, or a test's own.
 struct Tokeniser {
