@@ -1,5 +1,5 @@
 // The routes that the console uses, and the parts of their answers that it reads.
-import { getJson, postForEvents, postJson, request } from './server';
+import { getForEvents, getJson, postForEvents, postJson, request } from './server';
 
 interface List<T> {
     data: T[];
@@ -78,6 +78,54 @@ export interface Stats {
     average_response_seconds?: number;
 }
 
+export interface TrainingJob {
+    id: string;
+    model: string;
+    status: 'validating_files' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+    fine_tuned_model: string | null;
+    error: { message: string } | null;
+    result_files: string[];
+    user_provided_suffix: string | null;
+    x_jikji: {
+        paused: boolean;
+        steps_done: number;
+        steps_total: number;
+        samples: number;
+        held_out_samples: number;
+        held_out_loss: number | null;
+        base_loss: number | null;
+        warning: string | null;
+        model_deleted: boolean;
+        training_filename: string;
+    };
+}
+
+export interface TrainingEvent {
+    id: string;
+    created_at: number;
+    level: 'info' | 'warn' | 'error';
+    type: 'message' | 'metrics';
+    message: string;
+    data: {
+        step?: number;
+        total_steps?: number;
+        train_loss?: number;
+        valid_loss?: number;
+        base_loss?: number;
+        tokens_per_second?: number;
+        seconds_left?: number;
+    };
+}
+
+export interface NewJob {
+    model: string;
+    training_file: string;
+    suffix?: string;
+    method: { type: string; supervised: { hyperparameters: Record<string, number> } };
+}
+
+export type JobAction = 'pause' | 'resume' | 'cancel';
+
 const storeName = 'documents';
 
 export async function chatModels(): Promise<Model[]> {
@@ -134,12 +182,16 @@ export function storedFile(store: string, file: string): Promise<StoredFile> {
     return getJson<StoredFile>(`/v1/vector_stores/${store}/files/${file}`);
 }
 
-export async function upload(store: string, file: File): Promise<StoredFile> {
+export async function uploadFile(file: File, purpose: string): Promise<string> {
     const form = new FormData();
-    form.append('purpose', 'assistants');
+    form.append('purpose', purpose);
     form.append('file', file);
     const response = await request('/v1/files', { method: 'POST', body: form });
-    const { id } = (await response.json()) as { id: string };
+    return ((await response.json()) as { id: string }).id;
+}
+
+export async function upload(store: string, file: File): Promise<StoredFile> {
+    const id = await uploadFile(file, 'assistants');
     const attached = await postJson<StoredFile>(`/v1/vector_stores/${store}/files`, {
         file_id: id,
     });
@@ -149,6 +201,40 @@ export async function upload(store: string, file: File): Promise<StoredFile> {
 /// Deletes the upload itself, and with it its place in every store.
 export async function removeFile(file: string): Promise<void> {
     await request(`/v1/files/${file}`, { method: 'DELETE' });
+}
+
+/// The newest hundred.
+export async function trainingJobs(): Promise<TrainingJob[]> {
+    return (await getJson<List<TrainingJob>>('/v1/fine_tuning/jobs?limit=100')).data;
+}
+
+export function createJob(wanted: NewJob): Promise<TrainingJob> {
+    return postJson<TrainingJob>('/v1/fine_tuning/jobs', wanted);
+}
+
+export function actOnJob(job: string, action: JobAction): Promise<TrainingJob> {
+    return postJson<TrainingJob>(`/v1/fine_tuning/jobs/${job}/${action}`, {});
+}
+
+/// Those after one, as they come, until the job has ended.
+export function jobEvents(
+    job: string,
+    after: string | undefined,
+    signal: AbortSignal,
+): AsyncGenerator<TrainingEvent> {
+    const from = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
+    const path = `/v1/fine_tuning/jobs/${job}/events?stream=true${from}`;
+    return getForEvents<TrainingEvent>(path, signal);
+}
+
+/// Hands a file to the reader, under that name.
+export async function downloadFile(file: string, name: string): Promise<void> {
+    const response = await request(`/v1/files/${file}/content`);
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
 }
 
 async function everything<T extends { id: string }>(path: string): Promise<T[]> {

@@ -10,6 +10,8 @@ import { KeyForm } from './key';
 import { useLibrary } from './library';
 import { onRefused, useKey, useLanguage } from './server';
 import { Settings, variablesOf } from './settings';
+import { Training } from './training';
+import { useTraining } from './training_jobs';
 import { Turns } from './turns';
 import { firstLanguage, rememberLanguage, words, type Language } from './words';
 
@@ -20,6 +22,7 @@ function Console() {
     const [session, setSession] = useState(1);
     const [locked, setLocked] = useState(false);
     const [panelOpen, setPanelOpen] = useState(false);
+    const [view, setView] = useState<View>('chat');
     const t = words[language];
     useLanguage(language);
     onRefused(() => setLocked(true));
@@ -30,7 +33,9 @@ function Console() {
     }, [language]);
 
     const library = useLibrary(session);
-    const choice = useChoice(session);
+    const [made, setMade] = useState('');  // a model that was trained here, to be chosen next
+    const choice = useChoice(session, made);
+    const training = useTraining(session, view === 'training');
     const conversation = useConversation();
     const figures = useFigures(session, conversation.working);
     const [text, setText] = useState('');
@@ -53,8 +58,22 @@ function Console() {
                 clear={conversation.clear}
                 panelOpen={panelOpen}
                 setPanelOpen={setPanelOpen}
+                view={view}
+                setView={setView}
             />
-            <main>
+            {view === 'training' && (
+                <main>
+                    <Training
+                        training={training}
+                        models={choice.settings.models}
+                        talkTo={(model) => {
+                            setMade(model);
+                            setView('chat');
+                        }}
+                    />
+                </main>
+            )}
+            <main hidden={view !== 'chat'}>
                 {locked && (
                     <KeyForm
                         save={(key) => {
@@ -91,7 +110,11 @@ function Console() {
     );
 }
 
+type View = 'chat' | 'training';
+
 interface TopProps {
+    view: View;
+    setView(view: View): void;
     language: Language;
     setLanguage(language: Language): void;
     empty: boolean;
@@ -106,6 +129,13 @@ function Top(props: TopProps) {
         <header class="top">
             <h1>Jikji <span lang="ko">직지</span></h1>
             <LanguageSwitch language={props.language} setLanguage={props.setLanguage} />
+            <button
+                type="button"
+                aria-pressed={props.view === 'training'}
+                onClick={() => props.setView(props.view === 'training' ? 'chat' : 'training')}
+            >
+                {t.training}
+            </button>
             <button type="button" disabled={props.empty} onClick={props.clear}>
                 {t.clear}
             </button>
@@ -141,8 +171,8 @@ function LanguageSwitch(props: { language: Language; setLanguage(language: Langu
     );
 }
 
-/// What the reader has chosen for the next message.
-function useChoice(session: number) {
+/// What the reader has chosen for the next message. `made`: a new model, chosen at once.
+function useChoice(session: number, made: string) {
     const [models, setModels] = useState<Model[]>([]);
     const [model, setModel] = useState('');
     const [roles, setRoles] = useState<Prompt[]>([]);
@@ -153,12 +183,13 @@ function useChoice(session: number) {
         const load = async (): Promise<void> => {
             const found = await chatModels();
             setModels(found);
-            setModel((now) => (found.some((one) => one.id === now) ? now : (found[0]?.id ?? '')));
+            const there = (id: string) => found.some((one) => one.id === id);
+            setModel((now) => (there(made) ? made : there(now) ? now : (found[0]?.id ?? '')));
             setRoles(await prompts());
         };
         // Not shown here: the same failure meets the documents panel and the next message.
         load().catch(() => undefined);
-    }, [session]);
+    }, [session, made]);
     const asked = () => {
         const names = variablesOf(roles.find((role) => role.id === prompt));
         const values = Object.fromEntries(names.map((name) => [name, variables[name] ?? '']));

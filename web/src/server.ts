@@ -58,12 +58,24 @@ export async function postJson<T>(path: string, body: unknown): Promise<T> {
 }
 
 /// POSTs and yields each event of the answer, parsed. Throws CutError if it ends too soon.
-export async function* postForEvents<T>(
+export function postForEvents<T>(
     path: string,
     body: unknown,
     signal: AbortSignal,
 ): AsyncGenerator<Awaited<T>> {
-    const response = await request(path, { ...jsonPost(body), signal });
+    return events<T>(path, { ...jsonPost(body), signal }, signal);
+}
+
+export function getForEvents<T>(path: string, signal: AbortSignal): AsyncGenerator<Awaited<T>> {
+    return events<T>(path, { signal }, signal);
+}
+
+async function* events<T>(
+    path: string,
+    init: RequestInit,
+    signal: AbortSignal,
+): AsyncGenerator<Awaited<T>> {
+    const response = await request(path, init);
     const complete = { done: false };
     if (response.body) {
         for await (const data of eventData(response.body, complete)) {
