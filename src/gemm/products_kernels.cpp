@@ -108,6 +108,7 @@ JIKJI_AVX512 void pack_along(const PackPart& part, Step* to) {
 #pragma GCC unroll 16
         for (int lane = 0; lane < 16; ++lane) {
             const char* at = from + (lane < part.lanes ? lane : 0) * gap + step * 4;
+            __builtin_prefetch(at + 16 * gap);  // the next panel's, most likely
             if constexpr (kHalves) {
                 r[lane] = _mm512_maskz_loadu_epi16(
                     lane < part.lanes ? static_cast<__mmask32>((1ull << left) - 1) : 0, at);
