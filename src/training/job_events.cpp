@@ -27,6 +27,7 @@ void fields(Visit&& visit, PreparedEvent& e) {
     visit("warmup_steps", e.warmup_steps);
     visit("parameters", e.parameters);
     visit("notes", e.notes);
+    visit("notes_korean", e.notes_korean);
     visit("template", e.template_name);
     visit("precision", e.precision);
     visit("seconds_estimate", e.seconds_estimate);

@@ -23,11 +23,12 @@ struct PreparedEvent {          // "prepared"
     std::int64_t empty = 0;       // left out
     std::int64_t too_long = 0;    // left out
     std::int64_t warmup_steps = 0;
-    std::int64_t parameters = 0;     // that are learnt
-    std::vector<std::string> notes;  // for people
-    std::string template_name;       // "template": "model" or "alpaca"; "none" for plain text
-    std::string precision;           // "f32" or "bf16"
-    double seconds_estimate = 0;     // from here to the end
+    std::int64_t parameters = 0;            // that are learnt
+    std::vector<std::string> notes;         // for people
+    std::vector<std::string> notes_korean;  // the same
+    std::string template_name;    // "template": "model" or "alpaca"; "none" for plain text
+    std::string precision;        // "f32" or "bf16"
+    double seconds_estimate = 0;  // from here to the end
 };
 
 struct StepEvent {          // "step"

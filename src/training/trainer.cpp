@@ -17,6 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kEstimateTokens = 128;
+constexpr double kEstimateSeconds = 0.25;  // a pass that takes longer is not done twice
+
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -95,6 +98,7 @@ struct Trainer::State {
           nothing(base.shape(), options.lora),
           adam(options.optimiser, lora.values().size()),
           gradients(lora.values().size()),
+          shape(base.shape()),
           pass(base, how) {
         JIKJI_CHECK(!data.train.empty());
         head.identity = identity_of(data, options, how);
@@ -129,6 +133,7 @@ struct Trainer::State {
     const Lora nothing;  // the base alone
     AdamW adam;
     std::vector<float> gradients;
+    const Shape& shape;
     Pass pass;
     std::vector<Pack> held_out;
     CheckpointHead head;
@@ -321,13 +326,24 @@ std::optional<HeldOutReport> Trainer::held_out() const {
                          head.held_out->right};
 }
 
-double Trainer::seconds_of_token() {
+double Trainer::estimate_seconds_of_token() {
     State& state = *state_;
-    const auto packs = packs_of(state.data.train, state.batch_of(state.head.step % state.total()),
-                                state.options.pack_tokens);
-    const Clock::time_point start = Clock::now();
-    state.pass.evaluate(packs.front(), state.lora);
-    return seconds_since(start) / packs.front().size();
+    Sample part = state.data.train[state.batch_of(state.head.step).front()];
+    part.tokens.resize(std::min(part.tokens.size(), kEstimateTokens));
+    part.learnt.resize(part.tokens.size());
+    const auto packs = pack({&part}, {0}, state.options.pack_tokens);
+    double seconds = 0;
+    for (int run = 0; run < 2; ++run) {  // the first one also sets up products
+        const Clock::time_point start = Clock::now();
+        state.pass.evaluate(packs.front(), state.lora);
+        seconds = seconds_since(start);
+        if (seconds > kEstimateSeconds) break;
+    }
+    const int length = packs.front().size();
+    const LoraOptions& lora = state.options.lora;
+    const double forward = Pass::forward_flops(state.shape, lora, length);
+    const double backward = Pass::backward_flops(state.shape, lora, length);
+    return seconds / length * (1 + backward / forward);
 }
 
 TrainEnd Trainer::run(const TrainListener& listener, const std::atomic<bool>& stop) {

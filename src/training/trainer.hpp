@@ -80,8 +80,9 @@ public:
     std::int64_t steps_saved() const;  // of the newest checkpoint
     double last_loss() const;          // of the last step that was done
     const Lora& lora() const;
-    /// Of one token forward, measured now on samples of the next step; for an estimate.
-    double seconds_of_token();
+    /// Of training on one token: a forward pass over a part of the next sample is timed, and the
+    /// rest counted in operations.
+    double estimate_seconds_of_token();
     /// Of the values as they are at the end; nothing if nothing was held out.
     std::optional<HeldOutReport> held_out() const;
 

@@ -1,0 +1,167 @@
+#include "training/job_prepare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "llama/context.hpp"
+#include "llama/model.hpp"
+#include "models/machine_memory.hpp"
+#include "training/model_tokeniser.hpp"
+
+namespace jikji::training {
+namespace {
+
+constexpr double kHeldOutMost = 100;   // samples; more cost time and tell little
+constexpr double kMemoryShare = 0.5;   // of what is free, where nothing else is said
+constexpr double kWeightsShare = 0.6;  // of that; the rest is for activations
+constexpr std::size_t kHashBytes = 1 << 20;
+
+void note(PreparedEvent& said, std::string english, std::string korean) {
+    said.notes.push_back(std::move(english));
+    said.notes_korean.push_back(std::move(korean));
+}
+
+void count(PreparedEvent& said, const DataReport& report) {
+    said.duplicates += report.duplicates;
+    said.empty += report.empty;
+    said.too_long += report.too_long;
+    said.notes.insert(said.notes.end(), report.notes.begin(), report.notes.end());
+    said.notes_korean.insert(said.notes_korean.end(), report.notes_korean.begin(),
+                             report.notes_korean.end());
+}
+
+const char* name_of_template(const DataReport& report, TemplateChoice choice,
+                             const Tokeniser& tokeniser) {
+    const bool turns = report.format == DataFormat::kChat || report.format == DataFormat::kAlpaca;
+    if (!turns) return "none";
+    return chosen_template(choice, tokeniser) == TemplateChoice::kAlpaca ? "alpaca" : "model";
+}
+
+std::vector<Sample> samples_of(const DataFile& file, const Tokeniser& tokeniser,
+                               const JobSpec& spec, int tokens_most, PreparedEvent& said) {
+    Records records = read_records(file.path, file.name);
+    DataReport report = records.report;
+    auto samples = to_samples(records, tokeniser, spec.choice, tokens_most, report);
+    count(said, report);
+    said.template_name = name_of_template(report, spec.choice, tokeniser);
+    return samples;
+}
+
+Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
+    const auto model = std::make_shared<llama::Model>(
+        spec.base, llama::ModelOptions{.gpu_layers = 0, .vocab_only = true});
+    const Tokeniser tokeniser = tokeniser_of(model);
+    const int tokens_most = shape.context > 0 ? std::min(spec.sample_tokens_most, shape.context)
+                                              : spec.sample_tokens_most;
+    auto samples = samples_of(spec.data, tokeniser, spec, tokens_most, said);
+    if (spec.validation) {
+        return {std::move(samples),
+                samples_of(*spec.validation, tokeniser, spec, tokens_most, said)};
+    }
+    const double share =
+        std::min(spec.held_out_share, kHeldOutMost / static_cast<double>(samples.size()));
+    return split(std::move(samples), share, spec.train.seed);
+}
+
+/// The warm-up of short runs: Hugging Face's hundred steps would never reach the rate.
+int warmup_of(const JobSpec& spec, std::int64_t total, PreparedEvent& said) {
+    const int wanted = spec.warmup_steps.value_or(spec.train.optimiser.warmup_steps);
+    if (total >= 2 * static_cast<std::int64_t>(wanted)) return wanted;
+    if (spec.warmup_steps) {
+        note(said,
+             fmt::format("warmup_steps is {} and there are {} steps: the rate hardly gets to {}; "
+                         "give fewer, or more epochs",
+                         wanted, total, spec.train.optimiser.learning_rate),
+             fmt::format("warmup_steps가 {}인데 전체가 {}단계입니다. 학습률이 {}에 거의 이르지 "
+                         "못합니다. 줄이거나 에포크를 늘리세요.",
+                         wanted, total, spec.train.optimiser.learning_rate));
+        return wanted;
+    }
+    const int shorter = static_cast<int>(total / 10);
+    note(said,
+         fmt::format("there are only {} steps, so the warm-up is {} instead of {}", total, shorter,
+                     wanted),
+         fmt::format("전체가 {}단계뿐이라 워밍업을 {} 대신 {}단계로 합니다.", total, wanted,
+                     shorter));
+    return shorter;
+}
+
+PassOptions pass_of(const JobSpec& spec) {
+    PassOptions out;
+    if (spec.precision == JobPrecision::kF32) out.precision = gemm::Precision::kF32;
+    if (spec.precision == JobPrecision::kBf16) out.precision = gemm::Precision::kBf16;
+    out.threads = spec.threads > 0 ? spec.threads : llama::arithmetic_threads();
+    const std::uint64_t free = models::memory_available();
+    if (spec.memory_mb == 0 && free == 0) return out;  // unknown: keep everything
+    const double bytes = spec.memory_mb > 0 ? static_cast<double>(spec.memory_mb) * (1 << 20)
+                                            : static_cast<double>(free) * kMemoryShare;
+    out.weight_bytes_most = static_cast<std::uint64_t>(bytes * kWeightsShare);
+    out.activation_bytes_most = static_cast<std::uint64_t>(bytes * (1 - kWeightsShare));
+    return out;
+}
+
+std::int64_t tokens_of(const std::vector<Sample>& samples) {
+    std::int64_t out = 0;
+    for (const Sample& sample : samples) out += static_cast<std::int64_t>(sample.tokens.size());
+    return out;
+}
+
+std::vector<float> floats_of(const std::filesystem::path& file) {
+    if (file.empty()) return {};
+    const MappedFile mapped(file);
+    const auto* first = reinterpret_cast<const float*>(mapped.bytes().data());
+    return {first, first + mapped.bytes().size() / sizeof(float)};
+}
+
+}  // namespace
+
+PreparedJob prepare(const JobSpec& spec) {
+    PreparedJob out;
+    out.base = std::make_unique<BaseModel>(spec.base);
+    out.data = data_of(spec, out.base->shape(), out.said);
+    out.train = spec.train;
+    out.train.initial_values = floats_of(spec.initial_values);
+    out.pass = pass_of(spec);
+    PreparedEvent& said = out.said;
+    said.samples = static_cast<std::int64_t>(out.data.train.size());
+    said.held_out = static_cast<std::int64_t>(out.data.held_out.size());
+    said.tokens = tokens_of(out.data.train);
+    const std::int64_t batch = spec.train.batch_size;
+    said.steps_total = (said.samples + batch - 1) / batch * spec.train.epochs;
+    out.train.optimiser.warmup_steps = warmup_of(spec, said.steps_total, said);
+    said.warmup_steps = out.train.optimiser.warmup_steps;
+    said.precision = out.pass.precision == gemm::Precision::kF32 ? "f32" : "bf16";
+    said.parameters =
+        static_cast<std::int64_t>(Lora(out.base->shape(), spec.train.lora).values().size());
+    if (said.held_out == 0) {
+        note(said, "nothing is held out, so nobody can say whether the adapter beats its base",
+             "따로 떼어 둔 샘플이 없어 어댑터가 기본 모델보다 나은지 알 수 없습니다.");
+    }
+    return out;
+}
+
+std::string checked_hash(const JobSpec& spec) {
+    const MappedFile file(spec.base);
+    Sha256 sum;
+    for (std::size_t at = 0; at < file.bytes().size(); at += kHashBytes) {
+        sum.update(file.bytes().substr(at, kHashBytes));
+    }
+    const std::string hash = sum.finish_hex();
+    if (spec.base_sha256.empty() || hash == spec.base_sha256) return hash;
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format("the base model {} changed since the job was made (its file's sha256 is {}, "
+                    "not {}); start a new job",
+                    spec.base_name, hash.substr(0, 12), spec.base_sha256.substr(0, 12)),
+        "base",
+        fmt::format("작업을 만든 뒤 기본 모델 {}의 파일이 바뀌었습니다(sha256 {} → {}). 새 작업을 "
+                    "시작하세요.",
+                    spec.base_name, spec.base_sha256.substr(0, 12), hash.substr(0, 12)));
+}
+
+PreparedEvent inspect_job(const JobSpec& spec) { return prepare(spec).said; }
+
+}  // namespace jikji::training
