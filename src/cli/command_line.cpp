@@ -43,6 +43,7 @@ CommandLine::CommandLine(Language language)
     add_settings();
     add_stats_and_eval();
     add_batch();
+    add_train_job();
     add_doctor_version_help();
 }
 
@@ -315,6 +316,18 @@ void CommandLine::add_batch() {
                 t("requests at once (8)", "동시 요청 수(8)"));
     client_flags(batch, batch_.common);
     generation_flags(batch, batch_.generation);
+}
+
+/// Not for people: the server runs it, and says in JSON what happens.
+void CommandLine::add_train_job() {
+    CLI::App& job = *command(
+        root_, "train-job", "works on one training job, and says in JSON lines how",
+        "학습 작업 하나를 하면서 JSON 줄로 알립니다", [this] { return train_job(train_job_); });
+    job.group("");
+    job.add_option("folder", train_job_.folder, t("where its job.json is", "job.json이 있는 폴더"))
+        ->required();
+    job.add_flag("--foreground", train_job_.foreground,
+                 t("do not give way to others", "다른 계산에 양보하지 않음"));
 }
 
 void CommandLine::add_doctor_version_help() {

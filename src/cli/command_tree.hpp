@@ -50,6 +50,7 @@ private:
     void add_settings();
     void add_stats_and_eval();
     void add_batch();
+    void add_train_job();
     void add_doctor_version_help();
 
     ModelsOptions models_options() const;
@@ -74,6 +75,7 @@ private:
     EvalOptions eval_;
     BatchOptions batch_;
     DoctorOptions doctor_;
+    TrainJobOptions train_job_;
     std::vector<std::string> help_names_;
 };
 

@@ -20,5 +20,6 @@ int stats(const StatsOptions& options);
 int eval_answer(const EvalOptions& options);
 int batch(const BatchOptions& options);
 int doctor(const DoctorOptions& options);
+int train_job(const TrainJobOptions& options);
 
 }  // namespace jikji::cli

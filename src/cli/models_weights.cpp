@@ -12,12 +12,8 @@
 #include "base/progress.hpp"
 #include "cli/command_models.hpp"
 #include "cli/say.hpp"
+#include "cli/stand_back.hpp"
 #include "models/store.hpp"
-
-#ifdef __linux__
-#include <sched.h>
-#include <sys/resource.h>
-#endif
 
 namespace jikji::cli {
 namespace fs = std::filesystem;
@@ -32,14 +28,6 @@ constexpr std::uint64_t kTextBytes = 16 << 20;
 fs::path file_of(const ModelsOptions& options, const std::string& model) {
     if (model.ends_with(".gguf") && fs::exists(model)) return model;
     return models::Store(options.folder).find(model).path;
-}
-
-void stand_back() {
-#ifdef __linux__
-    setpriority(PRIO_PROCESS, 0, 19);
-    const sched_param none{};
-    sched_setscheduler(0, SCHED_IDLE, &none);
-#endif
 }
 
 std::string as_line(const MeasuredLayout& m, const MeasuredLayout& base, Language language) {

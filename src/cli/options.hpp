@@ -135,4 +135,10 @@ struct DoctorOptions {
     int port = 8080;
 };
 
+/// Of the hidden command that a server runs for each job.
+struct TrainJobOptions {
+    std::filesystem::path folder;
+    bool foreground = false;  // at full speed, and not bound to who started it
+};
+
 }  // namespace jikji::cli

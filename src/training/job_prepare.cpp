@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "llama/context.hpp"
+#include "llama/log.hpp"
 #include "llama/model.hpp"
 #include "models/machine_memory.hpp"
 #include "training/model_tokeniser.hpp"
@@ -51,6 +52,7 @@ std::vector<Sample> samples_of(const DataFile& file, const Tokeniser& tokeniser,
 }
 
 Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
+    llama::capture_log();
     const auto model = std::make_shared<llama::Model>(
         spec.base, llama::ModelOptions{.gpu_layers = 0, .vocab_only = true});
     const Tokeniser tokeniser = tokeniser_of(model);
