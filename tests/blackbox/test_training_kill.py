@@ -56,7 +56,7 @@ def make_job(tiny, folder, **changes):
 def start(folder, **options):
     return subprocess.Popen([str(JIKJI), "train-job", str(folder), "--foreground"],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env=environment(), **options)
+                            env=environment(OMP_WAIT_POLICY="passive"), **options)
 
 
 def events_of(output):
