@@ -1,6 +1,7 @@
 // jikji models …: its options.
 #include "app/app.hpp"
 #include "cli/command_tree.hpp"
+#include "cli/models_adapters.hpp"
 
 namespace jikji::cli {
 
@@ -45,6 +46,48 @@ void CommandLine::add_models_weights(CLI::App& group) {
     score.add_option("--text", models_.text, t("a file (a text of our own)", "글 파일(자체 글)"));
 }
 
+void CommandLine::add_models_adapters(CLI::App& group) {
+    const auto adapter_option = [this](CLI::App& made) {
+        made.add_option("adapter", models_.name,
+                        t("an installed adapter, or ft:… of a finished job",
+                          "설치된 어댑터나 끝난 작업의 ft:… 이름"))
+            ->required();
+    };
+    CLI::App& out =
+        models_command(group, "export-adapter", "writes an adapter for PEFT (Python) or llama.cpp",
+                       "어댑터를 PEFT(파이썬)나 llama.cpp용으로 내보냅니다", [this] {
+                           return models_export_adapter(models_options(), models_.name,
+                                                        models_.format, models_.to);
+                       });
+    adapter_option(out);
+    out.add_option("--format", models_.format,
+                   t("peft (a folder) or gguf (a file)", "peft(폴더)나 gguf(파일)"))
+        ->required();
+    out.add_option("--to", models_.to, t("the folder or file to write", "쓸 폴더나 파일"))
+        ->required();
+    CLI::App& in = models_command(group, "import-adapter", "takes in an adapter of PEFT",
+                                  "PEFT 어댑터를 넣습니다", [this] {
+                                      return models_import_adapter(models_options(), models_.source,
+                                                                   models_.base, models_.name);
+                                  });
+    in.add_option("folder", models_.source,
+                  t("with adapter_config.json", "adapter_config.json이 있는 폴더"))
+        ->required();
+    in.add_option("--base", models_.base, t("the model that it is of", "이 어댑터의 기본 모델"))
+        ->required();
+    in.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
+    CLI::App& merge = models_command(
+        group, "merge-adapter", "makes a model of an adapter and its base",
+        "어댑터와 기본 모델을 합쳐 새 모델을 만듭니다", [this] {
+            return models_merge_adapter(models_options(), models_.name, models_.to, models_.type);
+        });
+    adapter_option(merge);
+    merge.add_option("--to", models_.to, t("the new model's name", "새 모델의 이름"))->required();
+    merge.add_option("--type", models_.type,
+                     t("of the adapted weights: auto, base, q8_0 or f16 (auto: 8 bits or more)",
+                       "합친 가중치의 형식: auto, base, q8_0, f16(auto: 8비트 이상)"));
+}
+
 void CommandLine::add_models() {
     CLI::App& group = *command(root_, "models", "the models on this machine", "모델을 관리합니다");
     const auto add = [this, &group](const char* name, std::string_view english,
@@ -77,6 +120,7 @@ void CommandLine::add_models() {
     import.add_option("folder", models_.source, t("the folder", "폴더"))->required();
     import.add_option("--name", models_.name, t("its name here", "여기서 쓸 이름"));
     add_models_weights(group);
+    add_models_adapters(group);
     for (CLI::App* named : {&add("pull", "fetches models by name", "이름으로 모델을 받습니다",
                                  [this] { return models_pull(models_options(), models_.names); }),
                             &add("rm", "removes models", "모델을 지웁니다",

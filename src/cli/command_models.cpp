@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <string_view>
 
+#include "app/adapters.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/progress.hpp"
+#include "cli/models_adapters.hpp"
 #include "cli/models_weights.hpp"
 #include "models/catalogue.hpp"
 #include "models/gguf.hpp"
@@ -191,7 +193,16 @@ int for_each_name(const ModelsOptions& options, const std::vector<std::string>& 
 }  // namespace
 
 int models_list(const ModelsOptions& options) {
-    const std::vector<InstalledModel> installed = open(options).list();
+    std::vector<InstalledModel> installed = open(options).list();
+    for (const app::AdapterCard& card : app::adapters_of_jobs({options.data, options.folder})) {
+        InstalledModel& model = installed.emplace_back();
+        model.name = card.name;
+        model.path = card.path;
+        model.bytes = card.bytes;
+        model.adapter = true;
+        model.base = card.base;
+        model.source = "training";
+    }
     const auto available = not_installed(installed);
     if (!options.json) {
         print_lists(installed, available, options);
@@ -211,6 +222,7 @@ int models_show(const ModelsOptions& options, const std::string& model, int cont
                     "context",
                     fmt::format("context가 {}입니다. 1 이상의 토큰 수를 쓰세요.", context));
     }
+    if (show_if_adapter(options, model)) return 0;
     const bool is_path = model.ends_with(".gguf") && fs::exists(model);
     const fs::path path = is_path ? fs::path(model) : open(options).find(model).path;
     const models::ModelFacts facts = models::facts_of(models::GgufFile(path).gguf());

@@ -46,6 +46,7 @@ private:
     CLI::App& models_command(CLI::App& group, const char* name, std::string_view english,
                              std::string_view korean, Action action);
     void add_models_weights(CLI::App& group);
+    void add_models_adapters(CLI::App& group);
     void add_prompts();
     void add_settings();
     void add_stats_and_eval();

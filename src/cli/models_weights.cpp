@@ -27,7 +27,12 @@ constexpr std::uint64_t kTextBytes = 16 << 20;
 
 fs::path file_of(const ModelsOptions& options, const std::string& model) {
     if (model.ends_with(".gguf") && fs::exists(model)) return model;
-    return models::Store(options.folder).find(model).path;
+    const models::InstalledModel found = models::Store(options.folder).find(model);
+    if (!found.adapter) return found.path;
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} is an adapter; name its base, {}", model, found.base), "model",
+        fmt::format("{}은(는) 어댑터입니다. 기본 모델 {}을(를) 쓰세요.", model, found.base));
 }
 
 std::string as_line(const MeasuredLayout& m, const MeasuredLayout& base, Language language) {

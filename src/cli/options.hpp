@@ -81,6 +81,9 @@ struct ModelsCommandOptions {
     std::string name;                // show, or the name to give
     std::string source;              // a file or a folder
     std::string base;                // an adapter's model
+    std::string to;                  // export-adapter: a path; merge-adapter: a name
+    std::string format;              // export-adapter
+    std::string type = "auto";       // merge-adapter
     int context = 0;
     std::filesystem::path text;  // perplexity; empty = ours
     bool link = false;

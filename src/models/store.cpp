@@ -37,18 +37,6 @@ std::string now_utc() {
     return text;
 }
 
-// From a file's name: lower case, what a name may not hold becomes '-'.
-std::string name_from(const fs::path& path) {
-    std::string name =
-        path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
-    for (char& c : name) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        const bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
-        if (!fine) c = '-';
-    }
-    return name;
-}
-
 void read_sidecar(const fs::path& file, InstalledModel& model) {
     if (!fs::is_regular_file(file)) return;
     const json::object data = read_json_file(file);
@@ -129,50 +117,6 @@ FolderLock lock_or_refuse(const fs::path& folder) {
                 fmt::format("{}은(는) 어댑터가 아니라 모델입니다. --base를 빼세요.", name));
 }
 
-[[noreturn]] void refuse_other_base(const InstalledModel& adapter, const std::string& base,
-                                    const std::string& sha256) {
-    throw Error(
-        ErrorCode::kConflict,
-        fmt::format("the adapter {} was trained on another file of {} (sha256 {}…; the one "
-                    "here has {}…); install that file, or train again on this one",
-                    adapter.name, base, adapter.base_sha256.substr(0, 12), sha256.substr(0, 12)),
-        "base",
-        fmt::format("어댑터 {}는 {}의 다른 파일로 학습했습니다(sha256 {}…, 여기 있는 파일은 "
-                    "{}…). 그 파일을 설치하거나 이 파일로 다시 학습하세요.",
-                    adapter.name, base, adapter.base_sha256.substr(0, 12), sha256.substr(0, 12)));
-}
-
-/// The model that an adapter's file names, by its sha256 or its name.
-InstalledModel named_base(const std::vector<InstalledModel>& installed,
-                          const InstalledModel& adapter) {
-    for (const InstalledModel& model : installed) {
-        const bool same = !model.sha256.empty() && model.sha256 == adapter.base_sha256;
-        if (same && !model.adapter) return model;
-    }
-    for (const InstalledModel& model : installed) {
-        if (model.name == adapter.base && !model.adapter) return model;
-    }
-    const std::string wanted = adapter.base.empty() ? "?" : printable(adapter.base);
-    const bool pull = find_in_catalogue(adapter.base) != nullptr;
-    const std::string way = pull ? fmt::format(" (jikji models pull {})", adapter.base) : "";
-    throw Error(ErrorCode::kConflict,
-                adapter.base.empty()
-                    ? fmt::format("the adapter {} does not say which model it is of; name it with "
-                                  "--base NAME (jikji models list shows them)",
-                                  adapter.name)
-                    : fmt::format("the base of the adapter {}, {}, is not installed; install it "
-                                  "first{}, or name another copy of it with --base NAME",
-                                  adapter.name, wanted, way),
-                "base",
-                adapter.base.empty()
-                    ? fmt::format("어댑터 {}가 어느 모델의 것인지 파일에 없습니다. --base 이름으로 "
-                                  "알려 주세요(목록: jikji models list).",
-                                  adapter.name)
-                    : fmt::format("어댑터 {}의 기본 모델 {}이(가) 설치되어 있지 않습니다. 먼저 "
-                                  "설치하거나{} --base 이름으로 다른 사본을 알려 주세요.",
-                                  adapter.name, wanted, way));
-}
-
 struct Hint {
     std::string english, korean;
 };
@@ -196,6 +140,23 @@ Hint hint_for(std::string_view name, std::vector<std::string> installed) {
 }
 
 }  // namespace
+
+std::string name_from(const fs::path& path) {
+    std::string name =
+        path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+    for (char& c : name) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        const bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
+        if (!fine) c = '-';
+    }
+    const bool starts = !name.empty() && name[0] != '-' && name[0] != '.' && name[0] != '_';
+    if (starts && name.size() <= 100) return name;
+    const std::string shown = printable(path.filename().string());
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("no model name can be made of {}; give one with --name", shown), "name",
+        fmt::format("{}(으)로는 모델 이름을 만들 수 없습니다. --name으로 이름을 주세요.", shown));
+}
 
 void check_model_name(std::string_view name) {
     const auto plain = [](char c) {
@@ -222,6 +183,11 @@ Store::Store(fs::path folder, ProgressOptions progress)
 
 fs::path Store::path_of(std::string_view name) const {
     return folder_ / (std::string(name) + ".gguf");
+}
+
+fs::path Store::work_folder() const {
+    fs::create_directories(folder_ / kWorkFolder);
+    return folder_ / kWorkFolder;
 }
 
 std::vector<InstalledModel> Store::list() const {
@@ -276,31 +242,6 @@ void Store::refuse_taken(std::string_view name) const {
                     name, name));
 }
 
-InstalledModel Store::base_of(const InstalledModel& adapter, const std::string& base) const {
-    const InstalledModel found = base.empty() ? named_base(list(), adapter) : find(base);
-    check_adapter(adapter.path, found.path);
-    if (adapter.base_sha256.empty()) return found;
-    const std::string sha = found.sha256.empty() ? sha256_of_file(found.path) : found.sha256;
-    if (sha != adapter.base_sha256) refuse_other_base(adapter, found.name, sha);
-    return found;
-}
-
-void Store::refuse_needed(std::string_view name) const {
-    std::string users;
-    for (const InstalledModel& model : list()) {
-        if (model.adapter && model.base == name) users += (users.empty() ? "" : " ") + model.name;
-    }
-    if (users.empty()) return;
-    throw Error(ErrorCode::kConflict,
-                fmt::format("the model {} is the base of {}; remove the adapters first: jikji "
-                            "models rm {}",
-                            name, users, users),
-                "name",
-                fmt::format("{} 모델은 {}의 기본 모델입니다. 어댑터를 먼저 지우세요: jikji models "
-                            "rm {}",
-                            name, users, users));
-}
-
 InstalledModel Store::record(const InstalledModel& model) const {
     json::object sidecar = {{"source", model.source},
                             {"license", model.license},
@@ -325,10 +266,14 @@ InstalledModel Store::add(const fs::path& file, const AddOptions& options) {
     }
     const FolderLock lock = lock_or_refuse(folder_ / kWorkFolder);
     refuse_taken(name);
-    model.source = "file:" + model.path.string();
+    model.source = options.source.empty() ? "file:" + model.path.string() : options.source;
     model.added_at = now_utc();
     const fs::path target = path_of(name);
-    if (options.link) {
+    if (options.move) {
+        model.sha256 = sha256_of_file(model.path);
+        fs::rename(model.path, target);
+        sync_path(target);
+    } else if (options.link) {
         fs::create_symlink(model.path, target);
         sync_path(folder_);
     } else {

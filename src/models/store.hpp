@@ -41,9 +41,11 @@ public:
     bool has(std::string_view name) const;
 
     struct AddOptions {
-        std::string name;   // empty: from the file's or the folder's name
-        bool link = false;  // a symbolic link instead of a copy
-        std::string base;   // of an adapter; empty: the model that the file names
+        std::string name;         // empty: from the file's or the folder's name
+        bool link = false;        // a symbolic link instead of a copy
+        std::string base;         // of an adapter; empty: the model that the file names
+        bool move = false;        // the file is ours, in work_folder(): it is moved, not copied
+        std::string source = {};  // empty: the file
     };
     /// Checks a GGUF file and takes it in. Throws Error(kRejected) if it is not a sound GGUF file,
     /// Error(kConflict) if the name is taken. An adapter is held against its base: Error(kRejected)
@@ -68,16 +70,23 @@ public:
     std::vector<std::filesystem::path> remove(std::string_view name);
 
     const std::filesystem::path& folder() const { return folder_; }
+    /// In the models folder, for files that are being made; it is made if it is not there.
+    std::filesystem::path work_folder() const;
+    /// Throws Error(kConflict, "name") if there is such a model or adapter.
+    void refuse_taken(std::string_view name) const;
 
 private:
     InstalledModel record(const InstalledModel& model) const;  // writes the sidecar
     std::filesystem::path path_of(std::string_view name) const;
-    void refuse_taken(std::string_view name) const;
     void refuse_needed(std::string_view name) const;
 
     std::filesystem::path folder_;
     ProgressOptions progress_;
 };
+
+/// The name that a file or folder gives: its own, in lower case, '-' for what names may not hold.
+/// Throws Error(kInvalidArgument, "name") that asks for --name if nothing is left of it.
+std::string name_from(const std::filesystem::path& path);
 
 /// Throws Error(kInvalidArgument) unless it is 1 to 100 letters, digits, '.', '_' and '-', and
 /// starts with a letter or digit.
