@@ -20,18 +20,18 @@ def machine():
     version = subprocess.run([str(JIKJI), "--version"], capture_output=True, text=True).stdout
     return [f"CPU: {field['model name']}, {os.cpu_count()} cores; {flags}",
             f"System: {platform.platform()}; {compiler.splitlines()[0] if compiler else '?'}",
-            f"Jikji {version.strip()}, build/release; llama-server from the same folder"]
+            f"Jikji {version.strip()}, build/release"]
 
 
 class Report:
-    def __init__(self, title, file):
-        self.title, self.file = title, ROOT / "build/bench" / file
+    def __init__(self, title, file, peer="llama-server"):
+        self.title, self.file, self.peer = title, ROOT / "build/bench" / file, peer
         self.rows, self.sections, self.missed = [], [], 0
 
     def add(self, what, ours, theirs, goal, met):
         self.missed += not met
         self.rows.append((what, ours, theirs, goal, "yes" if met else "**no**"))
-        print(f"  {what}: {ours}" + (f" / llama-server {theirs}" if theirs else "")
+        print(f"  {what}: {ours}" + (f" / {self.peer} {theirs}" if theirs else "")
               + f" (goal {goal}: {'met' if met else 'MISSED'})", flush=True)
 
     def section(self, title, lines):
@@ -43,7 +43,7 @@ class Report:
 
     def write(self, header):
         lines = [f"# {self.title}", "", *[f"- {line}" for line in header], "",
-                 "| what | Jikji | llama-server | goal | met |", "|---|---|---|---|---|",
+                 f"| what | Jikji | {self.peer} | goal | met |", "|---|---|---|---|---|",
                  *["| " + " | ".join(row) + " |" for row in self.rows], ""]
         for title, notes in self.sections:
             lines += [f"{title}:", "", *[f"- {note}" for note in notes], ""]
