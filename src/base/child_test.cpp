@@ -97,6 +97,7 @@ TEST_CASE("it inherits neither files nor the environment") {
     ::setenv("JIKJI_SECRET", "key", 1);
     CHECK(shell("ls /proc/self/fd | wc -l").output == "4\n");  // 0, 1, 2 and ls's own
     CHECK(shell("echo \"[$JIKJI_SECRET]\"").output == "[]\n");
+    CHECK(shell("echo \"[$OMP_WAIT_POLICY]\"").output == "[passive]\n");  // ours, for all of them
 }
 
 TEST_CASE("a child that talks: lines as they come, also without a last end") {
