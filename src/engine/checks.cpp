@@ -41,6 +41,27 @@ void throw_no_such_model(const std::string& name, const std::vector<std::string>
                 "model", fmt::format("모델 '{}'이(가) 없습니다. 있는 모델: {}", name, list));
 }
 
+void throw_no_base(const std::string& adapter, const std::string& base) {
+    throw Error(ErrorCode::kModelNotFound,
+                fmt::format("the adapter '{}' needs its base '{}', which is not here; add that "
+                            "model, or remove the adapter",
+                            adapter, base),
+                "model",
+                fmt::format("어댑터 '{}'의 기반 모델 '{}'이(가) 없습니다. 그 모델을 추가하거나 "
+                            "어댑터를 지우세요.",
+                            adapter, base));
+}
+
+void throw_base_is_adapter(const std::string& adapter, const std::string& base) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("the base of '{}' is '{}', which is an adapter itself; give the model "
+                    "that this one adapts",
+                    adapter, base),
+        "model",
+        fmt::format("'{}'의 기반 '{}'도 어댑터입니다. 그것의 기반 모델을 주세요.", adapter, base));
+}
+
 void throw_too_long(int context, int length, const char* field) {
     throw Error(
         ErrorCode::kContextLength,

@@ -19,6 +19,11 @@ std::exception_ptr stopping_error();
 [[noreturn]] void throw_no_such_model(const std::string& name,
                                       const std::vector<std::string>& known);
 
+/// Error(kModelNotFound), Error(kInvalidArgument): of an adapter whose base is not there, or is
+/// one.
+[[noreturn]] void throw_no_base(const std::string& adapter, const std::string& base);
+[[noreturn]] void throw_base_is_adapter(const std::string& adapter, const std::string& base);
+
 /// Error(kContextLength), worded as OpenAI words it: agents parse it.
 [[noreturn]] void throw_too_long(int context, int length, const char* field);
 

@@ -34,10 +34,14 @@ struct EngineOptions {
     int context = 4096;  // tokens of one chat sequence; capped by what the model was trained on
     int parallel = 16;   // chat sequences in one batch
     int cells = 0;       // KV cells they share; 0 = a whole context and a stretch for each
-    int threads = 0;     // 0 = the machine's physical cores
-    bool speculation = true;  // guesses at what quotes; the text stays what it is
-    int gpu_layers = -1;      // -1 = as many as fit; ignored where no GPU was built in
-    std::size_t queue = 256;  // requests that may wait
+    /// The same of each adapter, which is one of several on a machine: cells are memory even while
+    /// nobody uses them.
+    int adapter_parallel = 8;  // at most `parallel`
+    int adapter_cells = 0;     // 0 = a whole context
+    int threads = 0;           // 0 = the machine's physical cores
+    bool speculation = true;   // guesses at what quotes; the text stays what it is
+    int gpu_layers = -1;       // -1 = as many as fit; ignored where no GPU was built in
+    std::size_t queue = 256;   // requests that may wait
     std::size_t embedding_cache = 32U << 20;  // bytes of vectors kept per embedding model; 0 = none
     std::size_t queue_of_one_tenant = 0;      // of `queue`; 0 = half
     double gap_seconds = 0.1;  // between two tokens of an answer while others' prompts are read
@@ -85,7 +89,8 @@ public:
     ~Engine();  // cancels what runs, joins the compute thread
 
     /// Makes a model known; nothing is loaded. A name that is known already is replaced if it is
-    /// not loaded. remove_model() of a loaded one frees it once its requests have ended.
+    /// not loaded. remove_model() of a loaded one frees it once its requests have ended. Adapters
+    /// stay when their base is removed, and load as long as its weights are in memory.
     void add_model(ModelFile file);
     void remove_model(const std::string& name);
     /// Of a model that is known, or will be.

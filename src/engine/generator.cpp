@@ -31,7 +31,8 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
                         .batch = std::max(kStepTokens, options.parallel),
                         .microbatch = kStepTokens,
                         .outputs = options.parallel + kDraftRowsMost,
-                        .threads = options.threads}),
+                        .threads = options.threads,
+                        .adapter = options.adapter}),
       costs_(static_cast<double>(model_->weight_bytes()),
              static_cast<double>(model_->parameters())),
       prefixes_(context_, cache, model_->cuttable(), options.layout) {

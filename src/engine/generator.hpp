@@ -13,6 +13,7 @@
 // Threads: the compute thread only.
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -44,6 +45,7 @@ struct GeneratorOptions {
     std::size_t swap_bytes = 512u << 20;  // of sequences that wait; beyond, they are computed again
     std::string layout;                   // see PrefixReuse
     bool speculation = true;              // see speculation.cpp
+    std::filesystem::path adapter;        // for all of its sequences; empty = none
 };
 
 class Generator {

@@ -53,7 +53,7 @@ void Loading::want(const std::string& name, Promise promise) {
         return;
     }
     if (found == wanted_.end()) {
-        wanted_.push_back({name, {}, 0, Clock::now() + options_.load_patience});
+        wanted_.push_back({name, {}, {}, Clock::now() + options_.load_patience});
         found = std::prev(wanted_.end());
     }
     found->promises.push_back(std::move(promise));
@@ -61,7 +61,7 @@ void Loading::want(const std::string& name, Promise promise) {
 
 void Loading::advance() {
     if (running_ &&
-        running_->weights.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        running_->prepared.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
         finish();
     }
     for (auto one = wanted_.begin(); one != wanted_.end() && !running_;) {
@@ -91,35 +91,43 @@ bool Loading::begin(Wanted& wanted) {
         return true;
     }
     const ModelFile file = registry_.file(wanted.name);
-    if (wanted.need == 0) wanted.need = memory_wanted(file, options_).total();
-    const std::uint64_t need = wanted.need;
+    const ModelFile base = registry_.base_of(file);
+    if (!wanted.need) wanted.need = memory_wanted(file, base, options_);
+    const LaneNeed& need = *wanted.need;
+    const WeightsPtr shared = registry_.weights(need.file);
+    const Occupant newcomer{.name = wanted.name,
+                            .bytes = need.own,
+                            .weights = need.file,
+                            .weights_bytes = shared ? shared->memory.total() : need.weights};
     const std::uint64_t most = limit().bytes();
     const std::vector<Occupant> loaded = registry_.occupants();
-    const RoomPlan plan = make_room(need, most, loaded);
+    const RoomPlan plan = make_room(newcomer, most, loaded);
     if (plan.outcome == RoomPlan::Outcome::kBusy && Clock::now() < wanted.patience) return false;
     if (plan.outcome != RoomPlan::Outcome::kFits) {
-        throw no_room_error(wanted.name, need, most, loaded, plan.outcome);
+        throw no_room_error(newcomer, most, loaded, plan.outcome);
     }
     for (const std::string& name : plan.unload) {
         log_info(fmt::format("{} leaves memory for {}", name, wanted.name));
         registry_.unload(name);
     }
-    std::uint64_t taken = need;
-    for (const Occupant& one : registry_.occupants()) taken += one.bytes;
+    std::vector<Occupant> all = registry_.occupants();
+    all.push_back(newcomer);
+    const std::uint64_t taken = bytes_of(all);
     if (taken > most) return false;  // somebody took one of them just now
-    read(std::move(wanted), file, most - taken);
+    read(std::move(wanted), {file, base, shared, most - taken});
     return true;
 }
 
-void Loading::read(Wanted wanted, const ModelFile& file, std::uint64_t panel_bytes_most) {
+void Loading::read(Wanted wanted, Job job) {
     auto running = std::make_unique<Running>();
     running->wanted = std::move(wanted);
-    std::promise<Weights> promise;
-    running->weights = promise.get_future();
+    std::promise<Prepared> promise;
+    running->prepared = promise.get_future();
     running->thread =
-        std::jthread([this, file, panel_bytes_most, promise = std::move(promise)]() mutable {
+        std::jthread([this, job = std::move(job), promise = std::move(promise)]() mutable {
             try {
-                promise.set_value(load_weights(file, options_, panel_bytes_most));
+                promise.set_value(prepare(job.file, job.base, std::move(job.shared), options_,
+                                          job.panel_bytes_most));
             } catch (...) {
                 promise.set_exception(std::current_exception());
             }
@@ -132,10 +140,11 @@ void Loading::finish() {
     const std::unique_ptr<Running> done = std::move(running_);
     Wanted& wanted = done->wanted;
     try {
-        const LoadedPtr loaded = make_lane(done->weights.get(), options_, cache_);
+        const LoadedPtr loaded = make_lane(done->prepared.get(), options_, cache_);
         registry_.put(wanted.name, loaded);
-        log_info(
-            fmt::format("{} is loaded: {}", wanted.name, bytes_for_people(loaded->memory.total())));
+        log_info(fmt::format("{} is loaded: {}, and {} of weights", wanted.name,
+                             bytes_for_people(loaded->memory.total()),
+                             bytes_for_people(loaded->weights->memory.total())));
         for (Promise& promise : wanted.promises) promise.set_value(loaded);
     } catch (...) {
         fail(wanted, in_words(wanted.name));

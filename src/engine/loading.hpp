@@ -8,6 +8,7 @@
 #include <future>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,17 +45,22 @@ private:
     struct Wanted {
         std::string name;
         std::vector<Promise> promises;
-        std::uint64_t need = 0;      // bytes; 0 = not looked at yet
-        Clock::time_point patience;  // until then others may go on computing
+        std::optional<LaneNeed> need;  // once it was looked at
+        Clock::time_point patience;    // until then others may go on computing
     };
     struct Running {
         Wanted wanted;
-        std::future<Weights> weights;
+        std::future<Prepared> prepared;
         std::jthread thread;  // joins
     };
 
     bool begin(Wanted& wanted);
-    void read(Wanted wanted, const ModelFile& file, std::uint64_t panel_bytes_most);
+    struct Job {
+        ModelFile file, base;
+        WeightsPtr shared;  // null: they have to be read
+        std::uint64_t panel_bytes_most = 0;
+    };
+    void read(Wanted wanted, Job job);
     void finish();
     static void fail(Wanted& wanted, const std::exception_ptr& cause);
     MemoryLimit limit() const;

@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "base/language.hpp"
@@ -16,22 +20,19 @@ constexpr auto kRetry = std::chrono::seconds(5);
 
 std::uint64_t less(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
 
-template <class Predicate>
-std::uint64_t bytes_of(const std::vector<Occupant>& loaded, Predicate counts) {
-    std::uint64_t sum = 0;
-    for (const Occupant& one : loaded) sum += counts(one) ? one.bytes : 0;
-    return sum;
-}
-
-std::uint64_t bytes_of(const std::vector<Occupant>& loaded) {
-    return bytes_of(loaded, [](const Occupant&) { return true; });
+/// Bytes of those that stay and of `wanted`, whose weights may be there already.
+std::uint64_t bytes_with(const Occupant& wanted, std::vector<Occupant> loaded) {
+    loaded.push_back(wanted);
+    return bytes_of(loaded);
 }
 
 std::string list_of(const std::vector<Occupant>& loaded, Language language) {
     std::string out;
+    std::set<std::string_view> said;  // weights that several share: at the first of them
     for (const Occupant& one : loaded) {
-        out +=
-            fmt::format("{}{} {}", out.empty() ? "" : ", ", one.name, bytes_for_people(one.bytes));
+        const bool first = one.weights.empty() || said.insert(one.weights).second;
+        out += fmt::format("{}{} {}", out.empty() ? "" : ", ", one.name,
+                           bytes_for_people(one.bytes + (first ? one.weights_bytes : 0)));
         if (one.pinned) out += say(language, " (pinned)", "(고정)");
         if (one.busy) out += say(language, " (computing)", "(계산 중)");
     }
@@ -40,6 +41,21 @@ std::string list_of(const std::vector<Occupant>& loaded, Language language) {
 
 }  // namespace
 
+std::uint64_t bytes_of(const std::vector<Occupant>& loaded) {
+    std::uint64_t sum = 0;
+    std::map<std::string_view, std::uint64_t> shared;
+    for (const Occupant& one : loaded) {
+        sum += one.bytes;
+        if (one.weights.empty()) {
+            sum += one.weights_bytes;
+        } else {
+            shared[one.weights] = std::max(shared[one.weights], one.weights_bytes);
+        }
+    }
+    for (const auto& [weights, bytes] : shared) sum += bytes;
+    return sum;
+}
+
 std::uint64_t MemoryLimit::bytes() const {
     if (fixed > 0) return fixed;
     if (available == 0) return std::numeric_limits<std::uint64_t>::max();
@@ -47,38 +63,37 @@ std::uint64_t MemoryLimit::bytes() const {
     return whole - std::min(reserve, whole / 4);
 }
 
-RoomPlan make_room(std::uint64_t need, std::uint64_t limit, std::vector<Occupant> loaded) {
+RoomPlan make_room(const Occupant& wanted, std::uint64_t limit, std::vector<Occupant> loaded) {
     using Outcome = RoomPlan::Outcome;
-    const std::uint64_t pinned = bytes_of(loaded, [](const Occupant& one) { return one.pinned; });
-    if (need > less(limit, pinned)) return {Outcome::kTooBig, {}};
-    std::sort(loaded.begin(), loaded.end(), [](const Occupant& a, const Occupant& b) {
+    std::vector<Occupant> stay, gone;
+    std::ranges::copy_if(loaded, std::back_inserter(stay), &Occupant::pinned);
+    if (bytes_with(wanted, stay) > limit) return {Outcome::kTooBig, {}};
+    std::ranges::sort(loaded, [](const Occupant& a, const Occupant& b) {
         return std::tie(a.preferred, a.last_use) < std::tie(b.preferred, b.last_use);
     });
-    std::uint64_t free = less(limit, bytes_of(loaded));
-    // A limit that fell below what is loaded: that much has to go first.
-    std::uint64_t wanted = need + less(bytes_of(loaded), limit);
-    std::vector<const Occupant*> gone;
+    stay = loaded;
     for (const Occupant& one : loaded) {
-        if (free >= wanted) break;
+        if (bytes_with(wanted, stay) <= limit) break;
         if (one.pinned || one.busy) continue;
-        free += one.bytes;
-        gone.push_back(&one);
+        std::erase_if(stay, [&](const Occupant& other) { return other.name == one.name; });
+        gone.push_back(one);
     }
-    if (free < wanted) return {Outcome::kBusy, {}};
+    if (bytes_with(wanted, stay) > limit) return {Outcome::kBusy, {}};
     RoomPlan plan;
     // Whoever was needed least may stay after all, where a larger one that came later gives enough.
     for (auto one = gone.rbegin(); one != gone.rend(); ++one) {
-        if (free - (*one)->bytes >= wanted) {
-            free -= (*one)->bytes;
-        } else {
-            plan.unload.insert(plan.unload.begin(), (*one)->name);
-        }
+        stay.push_back(*one);
+        if (bytes_with(wanted, stay) <= limit) continue;
+        stay.pop_back();
+        plan.unload.insert(plan.unload.begin(), one->name);
     }
     return plan;
 }
 
-Error no_room_error(const std::string& name, std::uint64_t need, std::uint64_t limit,
+Error no_room_error(const Occupant& wanted, std::uint64_t limit,
                     const std::vector<Occupant>& loaded, RoomPlan::Outcome outcome) {
+    const std::string& name = wanted.name;
+    const std::uint64_t need = bytes_with(wanted, loaded) - bytes_of(loaded);
     const std::string needs = bytes_for_people(need), most = bytes_for_people(limit);
     const std::string free = bytes_for_people(less(limit, bytes_of(loaded)));
     const std::string there = list_of(loaded, Language::kEnglish);

@@ -70,7 +70,7 @@ TEST_CASE("room for a model: who goes, who stays, and when it is refused") {
     };
     for (const Case& one : cases) {
         CAPTURE(std::string(one.what));
-        const RoomPlan plan = make_room(one.need, one.limit, one.loaded);
+        const RoomPlan plan = make_room({.name = "new", .bytes = one.need}, one.limit, one.loaded);
         CHECK(plan.outcome == one.outcome);
         CHECK(plan.unload == one.unload);
     }
@@ -86,8 +86,8 @@ TEST_CASE("the memory that models may take") {
 TEST_CASE("a refusal says what is needed, what is free, what is there, and what to do") {
     const std::vector<Occupant> loaded = {{.name = "chat", .bytes = 3'000'000'000, .pinned = true},
                                           {.name = "e5", .bytes = 500'000'000, .busy = true}};
-    const Error never =
-        no_room_error("huge", 9'000'000'000, 8'000'000'000, loaded, Outcome::kTooBig);
+    const Error never = no_room_error({.name = "huge", .bytes = 9'000'000'000}, 8'000'000'000,
+                                      loaded, Outcome::kTooBig);
     CHECK(never.code() == ErrorCode::kInvalidArgument);
     CHECK(never.field() == "model");
     const std::string message = never.what();
@@ -96,8 +96,8 @@ TEST_CASE("a refusal says what is needed, what is free, what is there, and what 
         CAPTURE(std::string(part));
         CHECK(message.find(part) != std::string::npos);
     }
-    const Error later =
-        no_room_error("other", 5'000'000'000, 8'000'000'000, loaded, Outcome::kBusy);
+    const Error later = no_room_error({.name = "other", .bytes = 5'000'000'000}, 8'000'000'000,
+                                      loaded, Outcome::kBusy);
     CHECK(later.code() == ErrorCode::kOverloaded);
     CHECK(later.retry_after().has_value());
     CHECK(std::string(later.what()).find("e5 500 MB (computing)") != std::string::npos);

@@ -1,6 +1,8 @@
 #include "engine/registry.hpp"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "engine/checks.hpp"
 
@@ -42,6 +44,15 @@ ModelFile Registry::file(const std::string& name) const {
     return entry(name).file;
 }
 
+ModelFile Registry::base_of(const ModelFile& file) const {
+    if (file.adapter.empty()) return file;
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(file.base);
+    if (found == entries_.end()) throw_no_base(file.name, file.base);
+    if (!found->second.file.adapter.empty()) throw_base_is_adapter(file.name, file.base);
+    return found->second.file;
+}
+
 std::string Registry::prefix(const std::string& name, Side side) const {
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(name);
@@ -72,12 +83,26 @@ ModelStatus Registry::status_of(const Entry& entry) const {
     if (!entry.loaded) return status;
     status.loaded = true;
     status.bytes = entry.loaded->memory.total();
+    if (counts_weights(entry)) status.bytes += entry.loaded->weights->memory.total();
     status.embedding = entry.loaded->embedder != nullptr;
     status.context = entry.loaded->context;
     status.dimensions = status.embedding ? entry.loaded->model->dimensions() : 0;
     status.vocabulary = entry.loaded->model->vocabulary();
     status.fingerprint = entry.loaded->fingerprint;
     return status;
+}
+
+// Of those that share weights one says their bytes, so that the sum is what is in memory: the base,
+// or where only adapters are loaded the first of them.
+bool Registry::counts_weights(const Entry& entry) const {
+    const auto before = [&](const ModelFile& other) {
+        const bool adapts = !entry.file.adapter.empty(), other_adapts = !other.adapter.empty();
+        return std::tie(other_adapts, other.name) < std::tie(adapts, entry.file.name);
+    };
+    return std::none_of(entries_.begin(), entries_.end(), [&](const auto& named) {
+        const Entry& other = named.second;
+        return other.loaded && other.loaded->weights == entry.loaded->weights && before(other.file);
+    });
 }
 
 void Registry::put(const std::string& name, LoadedPtr loaded) {
@@ -100,11 +125,21 @@ bool Registry::needed(const LoadedPtr& loaded, long owners) const {
     return !loaded->idle() || loaded.use_count() > owners;
 }
 
+WeightsPtr Registry::weights(const std::string& key) const {
+    for (const LoadedPtr& loaded : resident_) {
+        if (loaded->generator && loaded->weights->file == key) return loaded->weights;
+    }
+    return nullptr;
+}
+
 std::vector<Occupant> Registry::occupants() const {
     const std::lock_guard lock(mutex_);
     std::vector<Occupant> out;
     for (const LoadedPtr& loaded : resident_) {
-        Occupant one{.bytes = loaded->memory.total(), .last_use = loaded->last_use};
+        Occupant one{.bytes = loaded->memory.total(),
+                     .weights = loaded->weights->file,
+                     .weights_bytes = loaded->weights->memory.total(),
+                     .last_use = loaded->last_use};
         const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
             return entry.second.loaded == loaded;
         });
@@ -125,7 +160,11 @@ std::vector<Occupant> Registry::occupants() const {
 
 std::uint64_t Registry::bytes_held() const {
     std::uint64_t sum = 0;
-    for (const LoadedPtr& loaded : resident_) sum += loaded->memory.held();
+    std::set<WeightsPtr> shared;
+    for (const LoadedPtr& loaded : resident_) {
+        sum += loaded->memory.held();
+        if (shared.insert(loaded->weights).second) sum += loaded->weights->memory.held();
+    }
     return sum;
 }
 

@@ -25,6 +25,9 @@ public:
     /// it is not unloaded. Throws Error(kModelNotFound).
     LoadedPtr use(const std::string& name);
     ModelFile file(const std::string& name) const;  // throws likewise
+    /// The model whose weights it uses: itself, or of an adapter its base. Throws
+    /// Error(kModelNotFound) if that is not here, Error(kInvalidArgument) if it is an adapter.
+    ModelFile base_of(const ModelFile& file) const;
     std::string prefix(const std::string& name, Side side) const;
     std::vector<ModelStatus> statuses() const;
     ModelStatus status(const std::string& name) const;  // throws likewise
@@ -35,6 +38,8 @@ public:
     void put(const std::string& name, LoadedPtr loaded);
     /// Those that compute were used now.
     void note_use();
+    /// Those of that weights_key() if they are in memory and can be shared; else null.
+    WeightsPtr weights(const std::string& key) const;
     /// All that take memory; one that was removed, too, as long as it is there.
     std::vector<Occupant> occupants() const;
     std::uint64_t bytes_held() const;  // see ModelMemory
@@ -51,6 +56,7 @@ private:
     };
     const Entry& entry(const std::string& name) const;  // with the lock held
     ModelStatus status_of(const Entry& entry) const;    // likewise
+    bool counts_weights(const Entry& entry) const;      // likewise
     bool needed(const LoadedPtr& loaded, long owners) const;
 
     mutable std::mutex mutex_;

@@ -145,11 +145,11 @@ enum class Side { kNone, kQuery, kPassage };
 
 struct ModelStatus {
     std::string name;
-    std::string base;         // of an adapter: the model whose weights it uses; else empty
+    std::string base;        // of an adapter: the model whose weights it uses; else empty
     bool embedding = false;  // makes vectors, not text
     bool loaded = false;
     bool pinned = false;      // never unloaded to make room for another
-    std::uint64_t bytes = 0;  // of memory; 0 until loaded
+    std::uint64_t bytes = 0;  // of memory; 0 until loaded. What is shared counts once: at the base
     int context = 0;          // tokens one sequence may have; 0 until loaded
     int dimensions = 0;       // of its vectors; 0 for a chat model or until loaded
     int vocabulary = 0;       // tokens; 0 until loaded

@@ -71,6 +71,8 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
     : model_(std::move(model)),
       options_(options),
       cores_(options.threads > 0 ? options.threads : arithmetic_threads()) {
+    // Before the context, which makes room in its graphs for all adapters of the model.
+    if (!options_.adapter.empty()) adapter_ = std::make_unique<Adapter>(model_, options_.adapter);
     forget_errors();
     context_.reset(llama_init_from_model(model_->handle(), params_of(options_, cores_.threads())));
     if (!context_) {
@@ -79,6 +81,14 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
             "no context could be made for the model (too little memory?): " + recent_errors(), {},
             "모델의 컨텍스트를 만들지 못했습니다(메모리 부족일 수 있습니다): " + recent_errors());
     }
+    if (adapter_) set_adapter();
+}
+
+// Once, before the first step: a context that changes adapters would go on with cells of another
+// one, and libllama may take a graph for the same that was built for the one before.
+void Context::set_adapter() {
+    llama_adapter_lora* adapter = adapter_->handle();
+    JIKJI_CHECK(llama_set_adapters_lora(context_.get(), &adapter, 1, &options_.adapter_scale) == 0);
 }
 
 Context::~Context() = default;

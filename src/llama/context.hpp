@@ -1,6 +1,7 @@
 #pragma once
 // One llama context: the memory of running sequences, and the step that computes them.
 // Threads: one at a time, always the same (the engine's compute thread).
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llama/adapter.hpp"
 #include "llama/free_cores.hpp"
 #include "llama/model.hpp"
 
@@ -24,6 +26,8 @@ struct ContextOptions {
     int outputs = 0;          // tokens of one decode() whose logits are wanted; 0 = sequences
     int threads = 0;          // 0 = as many as the machine has for arithmetic
     bool embeddings = false;  // pooled vectors instead of logits
+    std::filesystem::path adapter = {};  // LoRA for all sequences of it, see adapter.hpp
+    float adapter_scale = 1;             // beside alpha / rank; 0 = as if there were none
 };
 
 struct BatchToken {
@@ -37,6 +41,7 @@ enum class Decoded { kDone, kNoRoom, kAborted };
 
 class Context {
 public:
+    /// Throws Error(kRejected) if there is too little memory, and as Adapter.
     Context(std::shared_ptr<const Model> model, const ContextOptions& options);
     ~Context();
     Context(const Context&) = delete;
@@ -77,10 +82,12 @@ private:
     struct Free {
         void operator()(llama_context* context) const noexcept;
     };
+    void set_adapter();
     int compute(const llama_batch& batch);
     int scratch() const { return options_.sequences; }  // a sequence for copies of ranges
 
     std::shared_ptr<const Model> model_;
+    std::unique_ptr<Adapter> adapter_;
     std::unique_ptr<llama_context, Free> context_;
     ContextOptions options_;
     FreeCores cores_;

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,8 +69,11 @@ struct TinyShape {
     bool tied = false;             // the head is the embedding
 };
 
+/// Is told each matrix by its tensor's name before it is written: row-major, to be changed.
+using TinyChange = std::function<void(const std::string&, std::span<float>)>;
+
 inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128,
-                             const TinyShape& shape = {}) {
+                             const TinyShape& shape = {}, const TinyChange& change = {}) {
     models::GgufWriter file;
     file.set("general.architecture", "llama");
     file.set("general.name", "tiny");
@@ -101,7 +107,8 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
         const float scale = 1.0F / std::sqrt(static_cast<float>(in));
         constexpr std::uint32_t kQ8_0 = 8;  // ggml's number
         file.add_tensor(name, {in, out}, shape.q8_0 ? kQ8_0 : models::kF32, [=] {
-            const std::string values = random_floats(in * out, 2 * scale, *generator);
+            std::string values = random_floats(in * out, 2 * scale, *generator);
+            if (change) change(name, {reinterpret_cast<float*>(values.data()), in * out});
             return shape.q8_0 ? to_q8_0(values) : values;
         });
     };
