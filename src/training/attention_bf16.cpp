@@ -22,6 +22,7 @@ constexpr int kPair = 2;
 
 using Vec = float __attribute__((vector_size(kLanes * 4)));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * 4)));
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * 4)));
 
 inline Vec multiply_add(Vec sum, const Cell* cell, Vec x) {
     std::int32_t pair = 0;

@@ -6,6 +6,7 @@ constexpr int kPair = 1;
 
 using Vec = float __attribute__((vector_size(kLanes * 4)));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * 4)));
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * 4)));
 
 inline void put(Cell* to, Vec value) { __builtin_memcpy(to, &value, sizeof value); }
 

@@ -2,7 +2,7 @@
 // this has said which before (#pragma GCC target) and given, in its unnamed namespace:
 //   kLanes, kTileRows, kPair, kName    lanes of a vector; rows of a product in registers (divides
 //                                      8); values of a cell
-//   Vec, IntVec                        GCC vectors of kLanes floats, int32
+//   Vec, IntVec, UintVec               GCC vectors of kLanes floats, int32, uint32
 //   multiply_add(Vec, const Cell*, Vec) adds a cell times a vector of cells
 //   store_keys(Cell*, Vec, Vec)        two rows of scores, to one row of cells, or two
 //   store_lanes(Cell*, Vec, Vec)       a row of scores, 2 · kLanes of them, to a row of cells
@@ -42,15 +42,15 @@ inline Vec exp2_of(Vec x) {
     p = p * f + 2.4022651e-1F;
     p = p * f + 6.9314718e-1F;
     p = p * f + 1.0F;
-    return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) +
-                                 (reinterpret_cast<IntVec>(shifted) << 23));
+    return reinterpret_cast<Vec>(reinterpret_cast<UintVec>(p) +
+                                 (reinterpret_cast<UintVec>(shifted) << 23));
 }
 
 /// To nearest, ties to even, as bfloat16.
 inline Vec rounded(Vec x) {
-    IntVec bits = reinterpret_cast<IntVec>(x);
-    bits += ((bits >> 16) & 1) + 0x7FFF;
-    return reinterpret_cast<Vec>(bits & ~0xFFFF);
+    UintVec bits = reinterpret_cast<UintVec>(x);
+    bits += ((bits >> 16) & 1U) + 0x7FFFU;
+    return reinterpret_cast<Vec>(bits & ~0xFFFFU);
 }
 
 // ---- panels ----

@@ -31,11 +31,11 @@ const std::vector<Case> kCases = {
     {"wide heads, four to one", {70, 65, 3}, 4, 1, 128},
     {"small heads", {5, 17, 1, 33, 64}, 4, 2, 16},
     {"heads that fill no vector", {41, 20}, 2, 1, 6},
-    {"long", {323}, 3, 1, 64},
-    {"whole blocks", {64, 128, 256}, 2, 2, 64},
+    {"long", {201}, 3, 1, 64},
+    {"whole blocks", {64, 192}, 2, 2, 64},
     {"window", {200, 30}, 4, 2, 32, 50},
     {"window of one", {40}, 2, 1, 16, 1},
-    {"window over many blocks", {400}, 2, 1, 64, 64},
+    {"window over many blocks", {270}, 2, 1, 64, 64},
     {"window longer than the samples", {90, 45}, 2, 1, 64, 100},
 };
 
