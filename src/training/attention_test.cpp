@@ -254,7 +254,7 @@ TEST_CASE(
         for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
             for (const AttentionSteps* steps : attention_steps(precision)) {
                 auto n = Floats::copy(drawn);
-                run_with(steps, n, precision, 2);
+                run_with(steps, n, precision, 1);
                 const bool f32 = precision == Precision::kF32;
                 CAPTURE(c.name);
                 CAPTURE(steps->name);

@@ -66,8 +66,8 @@ inline Vec exp_of(Vec x) {
     p = p * r + 0.5F;
     p = p * r + 1.0F;
     p = p * r + 1.0F;
-    return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) +
-                                 (reinterpret_cast<IntVec>(shifted) << 23));
+    return reinterpret_cast<Vec>(reinterpret_cast<UintVec>(p) +
+                                 (reinterpret_cast<UintVec>(shifted) << 23));
 }
 
 inline float rms_inverse(const float* x, int n, float epsilon) {
