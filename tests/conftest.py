@@ -51,6 +51,12 @@ def client(server):
 
 
 @pytest.fixture(scope="session")
+def client_of():
+    """Makes the official client, strict, in front of any server."""
+    return lambda server: official_client(server, strict=True)
+
+
+@pytest.fixture(scope="session")
 def lenient(server):
     """For the two places where OpenAI's own answers are not what the client's types say: base64
     embeddings, and finish_reason null in the middle of a streamed completion."""
