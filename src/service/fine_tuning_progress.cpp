@@ -53,7 +53,9 @@ void take(const PreparedEvent& e, FineTuningChange& change) {
                     "{}. 예상 시간 {}.{}",
                     e.samples, e.held_out, e.tokens, e.steps_total, e.template_name,
                     time_for_people(e.seconds_estimate, true), left_out(e, true)));
-    for (const std::string& note : e.notes) change.say("info", note, note);
+    for (std::size_t i = 0; i < e.notes.size(); ++i) {
+        change.say("info", e.notes[i], i < e.notes_korean.size() ? e.notes_korean[i] : e.notes[i]);
+    }
 }
 
 void take(const StepEvent& e, FineTuningChange& change) {
