@@ -123,7 +123,7 @@ def test_two_jobs_wait_for_each_other_and_one_is_cancelled(client, long_job):
 
 
 def test_paused_with_a_checkpoint_and_resumed(client, server):
-    job = create(client, hyperparameters={"n_epochs": 12})
+    job = create(client, hyperparameters={"n_epochs": 8})
     begun = wait(client, job, has_begun)
     assert begun.estimated_finish is not None
     assert client.fine_tuning.jobs.pause(job.id).x_jikji["paused"]
@@ -144,7 +144,7 @@ def test_a_job_survives_the_death_of_its_server(fresh, client_of):
     with fresh:
         client = client_of(fresh)
         file = give(client)
-        job = create(client, file, hyperparameters={"n_epochs": 12})
+        job = create(client, file, hyperparameters={"n_epochs": 8})
         wait(client, job, has_begun)
         client.files.delete(file)
         fresh.stop(signal.SIGKILL)
