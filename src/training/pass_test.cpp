@@ -165,7 +165,7 @@ TEST_CASE("row 1: gradients are those of finite differences, with and without dr
 }
 
 // Random weights of this size make far more of a rounding than a trained model does: 0.9984 here.
-// Row 2's own bound, 0.999, holds on SmolLM2 (bench_training).
+// Row 2's own bound, 0.999, holds on SmolLM2 (jikji_train_precision_bench).
 TEST_CASE("row 2, row 16: bfloat16 gives the losses and gradients of float32") {
     const Tiny tiny({.width = 64, .hidden = 96, .kv_heads = 2, .random_norms = true});
     const Pack pack = pack_of({random_sample(40, 1), random_sample(57, 2)});

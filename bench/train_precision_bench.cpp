@@ -1,18 +1,13 @@
-// Speed, memory and precision of training's forward and backward pass on a real model.
+// How precise training's pass is on a real model, on the tokens of a text: losses against
+// llama.cpp's logits (row 3 of the tests), gradients in bfloat16 against float32 (row 2: the least
+// cosine of a tensor, and lengths).
 //
-//   jikji_train_pass_bench MODEL [--tokens N] [--samples N] [--learnt PERCENT] [--threads N]
-//                          [--passes N] [--targets all] [--rank N] [--weights MB]
-//                          [--activations MB] [--float32] [--precision TEXTFILE]
-//
-// Speed: passes over random tokens, the first one apart. --precision: bfloat16 against float32 (row
-// 2: cosine and length of each tensor's gradient) and both against llama.cpp's logits (row 3), on
-// the text's tokens.
+//   jikji_train_precision_bench MODEL TEXTFILE [--tokens N] [--threads N] [--rank N]
+//                               [--targets all]
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -27,59 +22,30 @@ namespace {
 using namespace jikji;
 using namespace jikji::training;
 using gemm::Precision;
-using Clock = std::chrono::steady_clock;
 
 struct Options {
     std::string model;
     std::string text;
     int tokens = 1024;
-    int samples = 4;
-    int learnt_percent = 50;
-    int passes = 3;
     LoraOptions lora;
     PassOptions pass{.threads = 2};
 };
 
 Options parse(int argc, char** argv) {
     Options o;
-    o.model = argc > 1 ? argv[1] : "";
-    for (int i = 2; i < argc; ++i) {
-        const std::string name = argv[i];
-        if (name == "--float32") {
-            o.pass.precision = Precision::kF32;
-            continue;
-        }
-        const std::string value = i + 1 < argc ? argv[++i] : "";
+    o.model = argc > 2 ? argv[1] : "";
+    o.text = argc > 2 ? argv[2] : "";
+    for (int i = 3; i + 1 < argc; i += 2) {
+        const std::string name = argv[i], value = argv[i + 1];
         if (name == "--tokens") o.tokens = std::stoi(value);
-        if (name == "--samples") o.samples = std::stoi(value);
-        if (name == "--learnt") o.learnt_percent = std::stoi(value);
-        if (name == "--passes") o.passes = std::stoi(value);
         if (name == "--threads") o.pass.threads = std::stoi(value);
         if (name == "--rank") o.lora.rank = std::stoi(value);
-        if (name == "--weights") o.pass.weight_bytes_most = std::stoull(value) << 20;
-        if (name == "--activations") o.pass.activation_bytes_most = std::stoull(value) << 20;
-        if (name == "--precision") o.text = value;
         if (name == "--targets" && value == "all") {
             o.lora.targets = {Module::kQ,    Module::kK,  Module::kV,   Module::kO,
                               Module::kGate, Module::kUp, Module::kDown};
         }
     }
     return o;
-}
-
-Pack random_pack(const Options& o, int vocabulary) {
-    std::mt19937_64 random(1);
-    Pack pack;
-    for (int i = 0; i < o.tokens; ++i) {
-        pack.tokens.push_back(
-            static_cast<Token>(random() % static_cast<std::uint64_t>(vocabulary)));
-        pack.learnt.push_back(static_cast<int>(random() % 100) < o.learnt_percent && i > 0 ? 1 : 0);
-    }
-    for (int s = 0; s < o.samples; ++s) {
-        pack.starts.push_back(o.tokens * s / o.samples);
-        pack.samples.push_back(static_cast<std::uint64_t>(s));
-    }
-    return pack;
 }
 
 Lora random_lora(const Shape& shape, const LoraOptions& options) {
@@ -93,43 +59,6 @@ Lora random_lora(const Shape& shape, const LoraOptions& options) {
         }
     }
     return lora;
-}
-
-long kib_of(const char* key) {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with(key)) return std::stol(line.substr(std::strlen(key)));
-    }
-    return 0;
-}
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-void speed(const Options& o, const BaseModel& base) {
-    auto start = Clock::now();
-    Pass pass(base, o.pass);
-    fmt::print("weights: {:.2f} s, {} MB kept\n", seconds_since(start), pass.weight_bytes() >> 20);
-    const Pack pack = random_pack(o, base.shape().vocabulary);
-    const Lora lora = random_lora(base.shape(), o.lora);
-    std::vector<float> gradients(lora.values().size());
-    const int length = o.tokens / o.samples;
-    const double flops = (Pass::forward_flops(base.shape(), o.lora, length) +
-                          Pass::backward_flops(base.shape(), o.lora, length)) *
-                         o.tokens;
-    for (int i = 0; i <= o.passes; ++i) {
-        start = Clock::now();
-        const Loss loss = pass.train(pack, lora, {1, static_cast<std::uint64_t>(i)}, 1, gradients);
-        const double seconds = seconds_since(start);
-        fmt::print(
-            "train {}: {:.3f} s, {:.0f} tokens/s, {:.0f} GFLOP/s (whole head), loss {:.4f}\n", i,
-            seconds, o.tokens / seconds, flops / seconds / 1e9, loss.sum / loss.tokens);
-    }
-    start = Clock::now();
-    pass.evaluate(pack, lora);
-    fmt::print("evaluate: {:.3f} s\npeak memory: {} MB, of these of files: {} MB\n",
-               seconds_since(start), kib_of("VmHWM:") >> 10, kib_of("RssFile:") >> 10);
 }
 
 double cosine(const float* x, const float* y, std::size_t count, double& ratio) {
@@ -156,7 +85,12 @@ void gradients_of_both(const Options& o, const BaseModel& base, const Pack& pack
         for (const auto& [from, count] :
              {std::pair(pair.a, lora.a(pair).size()), std::pair(pair.b, lora.b(pair).size())}) {
             double ratio = 1;
-            least = std::min(least, cosine(&narrow[from], &wide[from], count, ratio));
+            const double c = cosine(&narrow[from], &wide[from], count, ratio);
+            if (c < 0.999 || std::abs(ratio - 1) > 0.02) {
+                fmt::print("row 2: layer {} {} {}: cosine {:.5f}, length {:.4f}\n", pair.layer,
+                           name_of(pair.module), from == pair.a ? 'A' : 'B', c, ratio);
+            }
+            least = std::min(least, c);
             ratio_least = std::min(ratio_least, ratio);
             ratio_most = std::max(ratio_most, ratio);
         }
@@ -213,9 +147,5 @@ void precision(const Options& o, const BaseModel& base) {
 int main(int argc, char** argv) {
     const Options o = parse(argc, argv);
     const BaseModel base(o.model);
-    if (o.text.empty()) {
-        speed(o, base);
-    } else {
-        precision(o, base);
-    }
+    precision(o, base);
 }
