@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "llama/dequantise.hpp"
+#include "llama/log.hpp"
 #include "llama/model.hpp"
 #include "models/gguf.hpp"
 #include "support/temp_folder.hpp"
@@ -117,6 +118,7 @@ TEST_CASE("a merged weight is W + scale · B · A, and everything else is as it 
 }
 
 TEST_CASE("types: as the base, 8 bits or F16, each within its rounding, and libllama loads them") {
+    llama::capture_log();
     const tests::TempFolder folder;
     for (const bool q8_0 : {false, true}) {
         tests::write_tiny_llama(folder / "base.gguf", 128, {.q8_0 = q8_0});
