@@ -142,6 +142,15 @@ void Progress::update(std::uint64_t done) {
     show(done, now);
 }
 
+void Progress::say(std::string_view text) {
+    if (options_.style == ProgressStyle::kSilent) return;
+    std::string said(text);
+    if (line_open_) said = '\r' + fit_columns(said, std::max(columns() - 1, display_columns(said)));
+    std::fprintf(options_.stream, "%s\n", said.c_str());
+    std::fflush(options_.stream);
+    line_open_ = false;  // the next update draws the bar again
+}
+
 void Progress::finish(std::string_view text) {
     if (options_.style == ProgressStyle::kSilent || std::exchange(finished_, true)) return;
     std::string said = label_ + ": ";
@@ -151,10 +160,7 @@ void Progress::finish(std::string_view text) {
     } else {
         said += text;
     }
-    if (line_open_) said = '\r' + fit_columns(said, std::max(columns() - 1, display_columns(said)));
-    std::fprintf(options_.stream, "%s\n", said.c_str());
-    std::fflush(options_.stream);
-    line_open_ = false;
+    say(said);
 }
 
 void Progress::show(std::uint64_t done, Clock::time_point now) {
@@ -177,6 +183,7 @@ std::string Progress::line(std::uint64_t done, Clock::time_point now) const {
         const double part = static_cast<double>(done) / static_cast<double>(total_);
         out += fmt::format(" / {}  {:.0f}%", amount(total_, unit_), std::min(part, 1.0) * 100);
     }
+    if (!description_.empty()) return out + "  " + description_;
     if (rate > 0 && unit_ == ProgressUnit::kBytes) {
         out += fmt::format("  {}/s", bytes_for_people(static_cast<std::uint64_t>(rate)));
     } else if (rate > 0) {

@@ -56,6 +56,10 @@ public:
     /// that they do not count in the rate.
     void resume_from(std::uint64_t done);
     void set_total(std::uint64_t total) { total_ = total; }
+    /// Said after the amount from the next update on, in place of rate and time left.
+    void describe(std::string text) { description_ = std::move(text); }
+    /// A line of its own, above the bar.
+    void say(std::string_view text);
     /// The last line; says `text` after the label. Empty text: what was done and how long it took.
     void finish(std::string_view text = {});
 
@@ -72,6 +76,7 @@ private:
     ProgressOptions options_;
     Clock::time_point started_;
     Clock::time_point shown_;
+    std::string description_;
     std::uint64_t already_done_ = 0;
     std::uint64_t done_ = 0;
     bool line_open_ = false;

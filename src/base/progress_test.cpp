@@ -69,6 +69,29 @@ TEST_CASE("in a pipe a line comes every few seconds and at the end") {
           "모델: 7.0 MB in 0:07\n");
 }
 
+TEST_CASE("what a job says of itself stands in place of rate and time left") {
+    Screen screen;
+    Progress progress("step", 10, ProgressUnit::kItems, screen.options(ProgressStyle::kLines));
+    progress.describe("-0:20  loss 2.31");
+    screen.now += 5s;
+    progress.update(5);
+    CHECK(screen.shown() == "step: 5 / 10  50%  -0:20  loss 2.31\n");
+}
+
+TEST_CASE("a line above the bar covers it, and the bar comes again") {
+    Screen screen;
+    {
+        Progress progress("x", 4, ProgressUnit::kItems, screen.options(ProgressStyle::kBar));
+        progress.update(1);
+        progress.say("half");
+        progress.update(2);
+    }
+    const std::string shown = screen.shown();
+    const std::size_t said = shown.find("\rhalf ");
+    REQUIRE(said != std::string::npos);
+    CHECK(shown.find("\rx  [", said) != std::string::npos);
+}
+
 TEST_CASE("what an earlier run did is not in the rate") {
     Screen screen;
     Progress progress("x", 100, ProgressUnit::kItems, screen.options(ProgressStyle::kLines));

@@ -39,6 +39,7 @@ CommandLine::CommandLine(Language language)
     add_ask();
     add_ingest();
     add_models();
+    add_train();
     add_prompts();
     add_settings();
     add_stats_and_eval();

@@ -52,6 +52,9 @@ private:
     void add_stats_and_eval();
     void add_batch();
     void add_train_job();
+    void add_train();
+    void add_train_flags(CLI::App& train);
+    void add_train_jobs(CLI::App& train);
     void add_doctor_version_help();
 
     ModelsOptions models_options() const;
@@ -75,6 +78,7 @@ private:
     StatsOptions stats_;
     EvalOptions eval_;
     BatchOptions batch_;
+    TrainCommandOptions train_;
     DoctorOptions doctor_;
     TrainJobOptions train_job_;
     std::vector<std::string> help_names_;

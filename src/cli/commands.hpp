@@ -19,6 +19,12 @@ int settings_set(const SettingsOptions& options);
 int stats(const StatsOptions& options);
 int eval_answer(const EvalOptions& options);
 int batch(const BatchOptions& options);
+int train(const TrainCommandOptions& options);
+int train_list(const TrainCommandOptions& options);
+int train_show(const TrainCommandOptions& options);
+int train_cancel(const TrainCommandOptions& options);
+int train_pause(const TrainCommandOptions& options);
+int train_resume(const TrainCommandOptions& options);
 int doctor(const DoctorOptions& options);
 int train_job(const TrainJobOptions& options);
 

@@ -93,6 +93,19 @@ struct ModelsCommandOptions {
     bool background = false;  // optimise: only while nobody else computes
 };
 
+/// Nothing where the user was silent; then the server chooses.
+struct TrainCommandOptions {
+    CommonOptions common;
+    std::filesystem::path samples;  // a file, or a folder that holds one
+    std::string model;              // the base
+    std::string suffix;
+    std::optional<std::int64_t> epochs, batch_size, warmup_steps, rank, max_length, seed;
+    std::optional<double> learning_rate, alpha, dropout, held_out;
+    std::optional<std::string> target, template_name;
+    std::string job;  // show, cancel, pause, resume: its id
+    bool json = false;
+};
+
 struct PromptFields {
     std::optional<std::string> name, system_prompt, user_template, assistant_template;
     std::optional<bool> active;
