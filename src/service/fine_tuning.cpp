@@ -87,11 +87,22 @@ std::string warning_of(const FineTuningJob& job, bool korean) {
                         *job.held_out_loss, *job.base_loss);
 }
 
+namespace {
+
+/// job.json takes a relative path for one that starts at the job's folder.
+FineTuningOptions with_absolute_paths(FineTuningOptions options) {
+    options.folder = fs::absolute(options.folder);
+    options.models = fs::absolute(options.models);
+    return options;
+}
+
+}  // namespace
+
 class FineTuning::Impl {
 public:
     Impl(storage::Database& database, Files& files, engine::Engine& engine,
          FineTuningOptions options)
-        : options_(std::move(options)),
+        : options_(with_absolute_paths(std::move(options))),
           database_(database),
           files_(files),
           store_(options_.models),
