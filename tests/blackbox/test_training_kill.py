@@ -66,7 +66,7 @@ def events_of(output):
 def run(folder, **options):
     """All events of a run to its end, and its exit code."""
     child = start(folder, **options)
-    output, errors = child.communicate(timeout=120)
+    output, errors = child.communicate(timeout=300)
     assert errors == "", errors
     return events_of(output), child.returncode
 
@@ -249,15 +249,19 @@ def test_two_processes_do_not_work_on_one_job(tiny, whole, tmp_path):
 
 
 def test_row_8_sixteen_samples_are_learnt_by_heart(program, tmp_path):
-    """The real model, and the time to the first step."""
-    base = MODELS / f"{CHAT}.gguf"
-    (tmp_path / "data.jsonl").write_text(samples(16))
+    """The real model."""
+    draw = random.Random(5)
+    lines = [json.dumps({"messages": [{"role": "user", "content": f"{10 + i}+{j}"},
+                                      {"role": "assistant", "content": str(10 + i + j)}]})
+             for i, j in enumerate(draw.sample(range(10, 99), 16))]
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
     folder = tmp_path / "job"
     folder.mkdir()
     (folder / "job.json").write_text(json.dumps({
-        "base": {"name": CHAT, "path": str(base.resolve())},
-        "data": {"path": str(tmp_path / "data.jsonl")}, "held_out_share": 0, "epochs": 40,
-        "batch_size": 16, "learning_rate": 0.005, "warmup_steps": 2, "dropout": 0}))
+        "base": {"name": CHAT, "path": str((MODELS / f"{CHAT}.gguf").resolve())},
+        "data": {"path": str(tmp_path / "data.jsonl")}, "held_out_share": 0, "epochs": 20,
+        "batch_size": 16, "learning_rate": 0.01, "warmup_steps": 2, "dropout": 0}))
     events, code = run(folder)
     assert code == 0, events[-1]
+    assert of(events, "step")[0]["loss"] > 1
     assert events[-1]["loss"] < 0.1
