@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 
 #include "base/error.hpp"
@@ -154,10 +155,34 @@ private:
     TemplateChoice choice_;
 };
 
+struct Made {
+    std::vector<Sample> samples;
+    std::exception_ptr failure;
+};
+
+/// A template takes half a millisecond a record: by all threads.
+std::vector<Made> made_of(const std::vector<Record>& records, const Maker& maker) {
+    std::vector<Made> made(records.size());
+#pragma omp parallel for schedule(dynamic, 16)
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        try {
+            made[i].samples = maker.of(records[i]);
+        } catch (...) {
+            made[i].failure = std::current_exception();
+        }
+    }
+    return made;
+}
+
 /// The template's refusal with the line of the record that it refused.
-[[noreturn]] void refuse_record(const Record& record, const Error& cause) {
-    throw Error(cause.code(), fmt::format("line {}: {}", record.line, cause.what()),
-                "training_file", fmt::format("{}번째 줄: {}", record.line, cause.korean()));
+[[noreturn]] void refuse_record(const Record& record, const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const Error& cause) {
+        if (cause.field() == "template") throw;
+        throw Error(cause.code(), fmt::format("line {}: {}", record.line, cause.what()),
+                    "training_file", fmt::format("{}번째 줄: {}", record.line, cause.korean()));
+    }
 }
 
 void note_too_long(DataReport& report, const Sample& sample, int tokens_most) {
@@ -205,23 +230,19 @@ std::string alpaca_prompt(std::string_view instruction, std::string_view input) 
 
 std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokeniser,
                                TemplateChoice choice, int tokens_most, DataReport& report) {
-    const Maker maker(tokeniser, choice);
+    const std::vector<Made> made = made_of(records.items, Maker(tokeniser, choice));
     std::vector<Sample> out;
-    for (const Record& record : records.items) {
-        try {
-            for (Sample& sample : maker.of(record)) {
-                if (static_cast<int>(sample.tokens.size()) > tokens_most) {
-                    note_too_long(report, sample, tokens_most);
-                } else if (sample.learnt_count() == 0) {
-                    ++report.empty;
-                    note(report, sample.line, "no token to learn", "배울 토큰이 없습니다");
-                } else {
-                    out.push_back(std::move(sample));
-                }
+    for (std::size_t i = 0; i < made.size(); ++i) {
+        if (made[i].failure) refuse_record(records.items[i], made[i].failure);
+        for (const Sample& sample : made[i].samples) {
+            if (static_cast<int>(sample.tokens.size()) > tokens_most) {
+                note_too_long(report, sample, tokens_most);
+            } else if (sample.learnt_count() == 0) {
+                ++report.empty;
+                note(report, sample.line, "no token to learn", "배울 토큰이 없습니다");
+            } else {
+                out.push_back(sample);
             }
-        } catch (const Error& cause) {
-            if (cause.field() == "template") throw;
-            refuse_record(record, cause);
         }
     }
     if (out.empty()) none_left(report, tokens_most);
