@@ -7,6 +7,10 @@
 #include "gemm/features.hpp"
 #include "gemm/transpose.hpp"
 
+#ifdef JIKJI_X86
+#include <cpuid.h>
+#endif
+
 namespace jikji::gemm {
 namespace {
 
@@ -239,7 +243,11 @@ bool has_avx512() {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_amx() { return __builtin_cpu_supports("amx-bf16"); }
+/// AMX-BF16. Not by __builtin_cpu_supports(): clang 14 does not know that name.
+bool has_amx() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
+}
 
 template <bool kHalves>
 const ProductKernels* for_x86() {
