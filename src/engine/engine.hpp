@@ -28,6 +28,9 @@ struct ModelFile {
     std::string passage_prefix;          // put before a text that is found
     std::filesystem::path adapter = {};  // GGUF of type "adapter"; empty = no adapter
     std::string base = {};               // of an adapter: the name of a model that is known
+    /// Why it is not to be loaded, in English and Korean: it is known, and whoever asks for it gets
+    /// Error(kConflict). Empty: it may be.
+    std::string refused = {}, refused_korean = {};
 };
 
 struct EngineOptions {

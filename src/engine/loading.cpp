@@ -91,6 +91,9 @@ bool Loading::begin(Wanted& wanted) {
         return true;
     }
     const ModelFile file = registry_.file(wanted.name);
+    if (!file.refused.empty()) {
+        throw Error(ErrorCode::kConflict, file.refused, "model", file.refused_korean);
+    }
     const ModelFile base = registry_.base_of(file);
     if (!wanted.need) wanted.need = memory_wanted(file, base, options_);
     const LaneNeed& need = *wanted.need;

@@ -302,7 +302,6 @@ void FineTuning::Impl::refresh() {
         jobs = storage::FineTuningJobsTable(connection).with_models();
     });
     for (const FineTuningJob& job : jobs) {
-        if (models_.offered(job)) continue;
         try {
             models_.offer(job);
             told_.erase(job.id);

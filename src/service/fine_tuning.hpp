@@ -111,7 +111,8 @@ public:
     /// Takes a fine-tuned model out of the engine and off the disk; its job stays. Doing it twice
     /// is fine. Error(kModelNotFound) if no job made it.
     void remove_model(const std::string& name);
-    /// Offers what could not be offered before: its base was missing, or another one.
+    /// Looks again at the bases of all models: one that came is offered, one whose base has changed
+    /// is refused. Cheap while nothing has changed.
     void refresh();
     /// data/training/ID
     std::filesystem::path folder_of(const std::string& id) const;

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/log.hpp"
 
 namespace jikji::service {
 namespace fs = std::filesystem;
@@ -22,6 +23,10 @@ BaseFile outside_of(const fs::path& path) {
     out.changed_ns = fs::last_write_time(path, failed).time_since_epoch().count();
     if (failed) throw_errno(failed.value(), "reading", path);
     return out;
+}
+
+bool same_file(const BaseFile& a, const BaseFile& b) {
+    return a.path == b.path && a.bytes == b.bytes && a.changed_ns == b.changed_ns;
 }
 
 std::string digest_of(const fs::path& path) {
@@ -73,16 +78,31 @@ fs::path FineTunedModels::adapter_of(const FineTuningJob& job) const {
 }
 
 void FineTunedModels::offer(const FineTuningJob& job) {
-    require_same_base(job);
-    const fs::path adapter = adapter_of(job);
-    if (!fs::exists(adapter)) throw_errno(ENOENT, "reading", adapter);
+    Offered now{outside_of(store_.find(job.model).path)};
+    {
+        const std::lock_guard lock(mutex_);
+        const auto at = offered_.find(job.id);
+        if (at != offered_.end() && same_file(at->second.base, now.base)) return;
+    }
     engine::ModelFile file;
     file.name = fine_tuned_name(job);
-    file.adapter = adapter;
+    file.adapter = adapter_of(job);
     file.base = job.model;
-    engine_.add_model(file);
+    if (!fs::exists(file.adapter)) throw_errno(ENOENT, "reading", file.adapter);
+    try {
+        require_same_base(job);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kConflict) throw;
+        log_warn(error.what());
+        file.refused = error.what();
+        file.refused_korean = error.korean();
+        now.refused = true;
+    }
     const std::lock_guard lock(mutex_);
-    offered_[job.id] = file.name;
+    const bool other = offered_.contains(job.id) && offered_[job.id].refused != now.refused;
+    if (other) engine_.remove_model(file.name);  // a loaded one would stay as it is
+    engine_.add_model(file);
+    offered_[job.id] = now;
 }
 
 void FineTunedModels::withdraw(const FineTuningJob& job) {
@@ -92,11 +112,6 @@ void FineTunedModels::withdraw(const FineTuningJob& job) {
     }
     std::error_code gone;
     fs::remove(adapter_of(job), gone);
-}
-
-bool FineTunedModels::offered(const FineTuningJob& job) const {
-    const std::lock_guard lock(mutex_);
-    return offered_.contains(job.id);
 }
 
 }  // namespace jikji::service

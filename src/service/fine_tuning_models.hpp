@@ -31,21 +31,26 @@ public:
     /// Throws Error(kConflict, "model") if the base is not what the job began with.
     void require_same_base(const FineTuningJob& job);
 
-    /// Makes the job's model known to the engine. Throws as require_same_base(), and
-    /// Error(kNotFound) if the adapter's file is gone.
+    /// Makes the job's model known to the engine: to be loaded, or, if the base is another one by
+    /// now, to be refused with that reason. Does nothing if the base's file has not changed since
+    /// the last time. Throws Error(kModelNotFound) if the base is not here, Error(kNotFound) if
+    /// the adapter's file is gone.
     void offer(const FineTuningJob& job);
     void withdraw(const FineTuningJob& job);  // and removes its file
-    bool offered(const FineTuningJob& job) const;
 
 private:
+    struct Offered {
+        BaseFile base;  // when it was looked at; without a digest
+        bool refused = false;
+    };
     std::filesystem::path adapter_of(const FineTuningJob& job) const;
 
     engine::Engine& engine_;
     models::Store store_;
     std::filesystem::path folder_;
     mutable std::mutex mutex_;
-    std::map<std::string, BaseFile> known_;       // by path: what was read whole
-    std::map<std::string, std::string> offered_;  // job -> model
+    std::map<std::string, BaseFile> known_;   // by path: what was read whole
+    std::map<std::string, Offered> offered_;  // by job
 };
 
 }  // namespace jikji::service

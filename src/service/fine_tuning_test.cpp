@@ -59,6 +59,7 @@ public:
     }
     void open() {
         engine = std::make_unique<engine::Engine>(engine::EngineOptions{});
+        engine->add_model({.name = "tiny", .path = folder_ / "models" / "tiny.gguf"});
         database = std::make_unique<storage::Database>(folder_ / "t.db");
         files = std::make_unique<Files>(*database, folder_ / "files");
         tuning = std::make_unique<FineTuning>(
@@ -183,20 +184,25 @@ TEST_CASE("a model is offered again after a restart, until it is deleted, once o
     CHECK(house.tuning->get(id).model_removed);
 }
 
-TEST_CASE("a model whose base was changed is not offered, until the base is back") {
+TEST_CASE("a model whose base was changed is refused, until the base is back") {
     House house;
     const std::string model =
         house.wait_for_end(house.tuning->create(house.request()).id).fine_tuned_model;
-    house.close();
+    const auto why = [&] { return caught([&] { house.engine->load(model); }); };
+    CHECK(why().code() == ErrorCode::kRejected);  // the stand-in's adapter is none
     const fs::path base = house.path() / "models" / "tiny.gguf";
     fs::rename(base, house.path() / "old.gguf");
     std::ofstream(base) << read_file(house.path() / "old.gguf", 1 << 30) << "x";
+    house.tuning->refresh();
+    CHECK(why().code() == ErrorCode::kConflict);
+    CHECK(why().field() == "model");
+    house.close();
     house.open();
-    CHECK_FALSE(house.offers(model));
+    CHECK(why().code() == ErrorCode::kConflict);
     fs::remove(base);
     fs::copy_file(house.path() / "old.gguf", base);  // the same bytes, a new time
     house.tuning->refresh();
-    CHECK(house.offers(model));
+    CHECK(why().code() != ErrorCode::kConflict);
 }
 
 TEST_CASE("a process that ends early is tried once more, then the job fails and can be resumed") {

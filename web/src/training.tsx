@@ -116,7 +116,7 @@ function StartForm({ training, models }: { training: Jobs; models: Model[] }) {
                 {t.baseModel}
                 <select
                     id="base-model"
-                    value={model}
+                    value={model || (bases[0]?.id ?? '')}
                     onChange={(event) => setModel(event.currentTarget.value)}
                 >
                     {bases.map((one) => <option key={one.id} value={one.id}>{one.id}</option>)}
