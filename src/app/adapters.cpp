@@ -47,6 +47,15 @@ private:
         fmt::format("{}은(는) 어댑터가 아니라 모델입니다. 목록: jikji models list", name));
 }
 
+[[noreturn]] void refuse_adapter(const InstalledModel& base) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is an adapter itself; give its model, {}, with --base", base.name,
+                            base.base),
+                "base",
+                fmt::format("{}은(는) 어댑터입니다. --base로 그 기본 모델 {}을(를) 주세요.",
+                            base.name, base.base));
+}
+
 [[noreturn]] void not_found(const std::string& name, const std::vector<std::string>& known) {
     const std::string near = nearest(name, known);
     const std::string all = known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "));
@@ -196,6 +205,7 @@ InstalledModel import_adapter(const AdapterFolders& folders, const fs::path& fol
     models::check_model_name(facts.name);
     store.refuse_taken(facts.name);
     const InstalledModel of = store.find(base);
+    if (of.adapter) refuse_adapter(of);
     const models::GgufFile file(of.path);
     const training::Shape shape = training::shape_of(file.gguf());
     const training::Lora lora = training::import_peft(source, shape);

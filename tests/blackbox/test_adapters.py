@@ -77,6 +77,25 @@ def test_a_gguf_goes_out_and_is_added_again_and_finds_its_base(home, tmp_path):
     assert run("models", "rm", "added", data=home).returncode == 0
 
 
+def test_the_adapter_of_a_finished_job_is_known_by_its_name_and_by_the_job(home, tmp_path):
+    made = home / "training/ftjob-1/adapter.gguf"
+    made.parent.mkdir(parents=True)
+    made.write_bytes((home / "models/mine.gguf").read_bytes().replace(b"mine", b"ft:m", 1))
+    assert "ft:m" in run("models", "list", data=home).stdout
+    assert json.loads(run("models", "show", "ft:m", "--json", data=home).stdout)["base_installed"]
+    for name in ("ft:m", "ftjob-1"):
+        out = tmp_path / f"{name}.gguf"
+        assert run("models", "export-adapter", name, "--format", "gguf", "--to", out, data=home).returncode == 0
+        assert out.read_bytes() == made.read_bytes()
+    done = run("models", "merge-adapter", "ft:m", "--to", "from-a-job", "--json", data=home)
+    assert done.returncode == 0, done.stderr
+    assert metadata(home / "models/from-a-job.gguf")["jikji.merged.adapter"] == "ft:m"
+    assert run("models", "rm", "from-a-job", data=home).returncode == 0
+    refused("export-adapter", "ft:n", "--format", "gguf", "--to", tmp_path / "x", data=home, says="Those that are here")
+    made.write_bytes(made.read_bytes()[:3000])  # one that is damaged spoils nothing
+    assert "mine" in run("models", "list", data=home).stdout
+
+
 def test_what_a_user_gets_wrong_is_said(home, tmp_path):
     refused("export-adapter", "min", "--format", "gguf", "--to", tmp_path / "x", data=home, says="Did you mean mine?")
     refused("export-adapter", CHAT, "--format", "gguf", "--to", tmp_path / "x", data=home, says="whole model")
@@ -104,7 +123,7 @@ def test_an_adapter_of_another_model_is_refused(home, tmp_path):
     refused("import-adapter", tmp_path / "deep", "--base", CHAT, data=home, says="the base has 30")
     write_peft(tmp_path / "dora", use_dora=True)
     refused("import-adapter", tmp_path / "dora", "--base", CHAT, data=home, says="use_dora")
-    refused("import-adapter", tmp_path / "dora", "--base", "mine", data=home, says="llama")
+    refused("import-adapter", tmp_path / "dora", "--base", "mine", data=home, says="adapter itself")
 
 
 def test_an_adapter_without_its_base_or_with_another_file_of_it_is_refused(home, tmp_path):
