@@ -15,7 +15,9 @@ namespace {
 json::object model_json(const engine::ModelStatus& model, std::int64_t created) {
     json::object extra = {{"loaded", model.loaded}, {"pinned", model.pinned},
                           {"bytes", model.bytes},   {"embedding", model.embedding},
-                          {"context", nullptr},     {"dimensions", nullptr}};
+                          {"context", nullptr},     {"dimensions", nullptr},
+                          {"base", nullptr}};
+    if (!model.base.empty()) extra["base"] = model.base;
     if (model.context > 0) extra["context"] = model.context;
     if (model.dimensions > 0) extra["dimensions"] = model.dimensions;
     return {{"id", model.name},

@@ -248,7 +248,7 @@ struct App::Rooms {
         }
         if (!options.optimise_weights || chat_model.empty()) return;
         try {
-            weights.consider(chat_model, models.file_of(chat_model));
+            if (const auto file = models.file_of(chat_model)) weights.consider(chat_model, *file);
         } catch (const std::exception& cause) {
             log_warn(std::string("the weights stay as published: ") + cause.what());
         }

@@ -1,7 +1,11 @@
 #include "app/model_folder.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <system_error>
+
+#include "base/log.hpp"
 
 namespace jikji::app {
 namespace {
@@ -23,12 +27,10 @@ void ModelFolder::refresh() {
     seen_ = changed;
     const std::vector<models::InstalledModel> before = std::exchange(known_, store_.list());
     for (const auto& model : known_) {
-        if (model.adapter) continue;  // no model of its own
-        engine_.add_model({.name = model.name,
-                           .path = model.path,
-                           .embedding = model.embedding,
-                           .query_prefix = model.query_prefix,
-                           .passage_prefix = model.passage_prefix});
+        if (!model.adapter) offer(model);
+    }
+    for (const auto& model : known_) {
+        if (model.adapter && !offer_adapter(model)) engine_.remove_model(model.name);
     }
     for (const auto& old : before) {
         const bool stays = std::any_of(known_.begin(), known_.end(),
@@ -37,7 +39,34 @@ void ModelFolder::refresh() {
     }
 }
 
+void ModelFolder::offer(const models::InstalledModel& model) {
+    engine_.add_model({.name = model.name,
+                       .path = model.path,
+                       .embedding = model.embedding,
+                       .query_prefix = model.query_prefix,
+                       .passage_prefix = model.passage_prefix});
+}
+
+// One that was dropped in by hand, or whose base is gone, must not keep the others from serving.
+bool ModelFolder::offer_adapter(const models::InstalledModel& adapter) {
+    try {
+        const models::InstalledModel base = store_.base_of(adapter, adapter.base);
+        engine_.add_model({.name = adapter.name, .adapter = adapter.path, .base = base.name});
+        return true;
+    } catch (const std::exception& cause) {
+        log_warn(fmt::format("{} is not offered: {}", adapter.name, cause.what()));
+        return false;
+    }
+}
+
+std::optional<std::filesystem::path> ModelFolder::file_of(const std::string& name) const {
+    if (!store_.has(name)) return std::nullopt;
+    const models::InstalledModel model = store_.find(name);
+    return model.adapter ? std::nullopt : std::optional(model.path);
+}
+
 std::string ModelFolder::choose(const std::string& wanted, bool embedding) const {
+    if (wanted.starts_with("ft:")) return wanted;
     if (!wanted.empty()) return store_.find(wanted).name;
     std::string any;
     for (const auto& model : known_) {

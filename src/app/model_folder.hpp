@@ -1,7 +1,8 @@
 #pragma once
-// Keeps the engine's list of models equal to the models folder, which `jikji models` may change
-// while the server runs.
+// Keeps the engine's list of models, adapters among them, equal to the models folder, which `jikji
+// models` may change while the server runs.
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,16 @@ public:
 
     /// `wanted`, or if that is empty the first of the catalogue's preference that is installed, or
     /// any. Empty if there is none of the kind. Throws Error(kModelNotFound) for a wish that is not
-    /// installed.
+    /// installed. Of a fine-tuned model (ft:…), which lies elsewhere, it is said on first use.
     std::string choose(const std::string& wanted, bool embedding) const;
 
-    /// The published file. Throws Error(kModelNotFound).
-    std::filesystem::path file_of(const std::string& name) const { return store_.find(name).path; }
+    /// The published file; nothing for an adapter, which has weights of its base.
+    std::optional<std::filesystem::path> file_of(const std::string& name) const;
 
 private:
+    void offer(const models::InstalledModel& model);
+    bool offer_adapter(const models::InstalledModel& adapter);
+
     models::Store store_;
     engine::Engine& engine_;
     std::vector<models::InstalledModel> known_;

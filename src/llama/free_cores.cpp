@@ -1,6 +1,7 @@
 #include "llama/free_cores.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,8 +38,9 @@ std::optional<CpuTicks> parse_cpu_ticks(std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     }
     CpuTicks out;
-    out.busy = fields[0] + fields[1] + fields[2] + fields[5] + fields[6];
-    out.total = out.busy + fields[3] + fields[4] + fields[7];
+    out.busy = fields[0] + fields[2] + fields[5] + fields[6];
+    out.nice = fields[1];
+    out.total = out.busy + out.nice + fields[3] + fields[4] + fields[7];
     return out;
 }
 
@@ -51,6 +53,7 @@ FreeCores::FreeCores(int threads)
     : full_(threads),
       now_(threads),
       processors_(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))),
+      nice_(getpriority(PRIO_PROCESS, 0) > 0),
       last_(look()) {}
 
 std::optional<FreeCores::Sample> FreeCores::look() {
@@ -75,7 +78,8 @@ int FreeCores::threads() {
         return now_ = full_;
     }
     const auto total = static_cast<double>(next->machine.total - last_->machine.total);
-    const auto busy = static_cast<double>(next->machine.busy - last_->machine.busy);
+    auto busy = static_cast<double>(next->machine.busy - last_->machine.busy);
+    if (nice_) busy += static_cast<double>(next->machine.nice - last_->machine.nice);
     if (total > 0) {
         const double all = busy / total * processors_;
         const double own = (next->own_seconds - last_->own_seconds) / passed;

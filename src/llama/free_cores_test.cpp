@@ -10,7 +10,8 @@ TEST_CASE("/proc/stat's first line becomes ticks") {
     const auto ticks = parse_cpu_ticks(
         "cpu  100 20 30 800 40 5 6 7 0 0\ncpu0 50 10 15 400 20 2 3 3 0 0\nintr 1\n");
     REQUIRE(ticks.has_value());
-    CHECK(ticks->busy == 161);         // user nice system irq softirq
+    CHECK(ticks->busy == 141);         // user system irq softirq
+    CHECK(ticks->nice == 20);          // stands back for us
     CHECK(ticks->total == 161 + 847);  // and idle, waiting, stolen
     for (const char* wrong :
          {"", "cpu", "cpu  1 2 3\n", "intr 1 2 3 4 5 6 7 8\n", "cpu  a b c d e f g h\n"}) {
