@@ -126,6 +126,8 @@ service::FineTuningRequest parse_fine_tuning(const http::Call& call) {
     const json::object object = http::parse_object(call.body);
     Fields body(object);
     FineTuningRequest out;
+    const std::string count = call.header("x-stainless-retry-count");  // all that the SDKs say
+    out.repeated = !count.empty() && count != "0";
     out.model = body.required_string("model");
     out.training_file = body.required_string("training_file");
     out.validation_file = body.optional_string("validation_file").value_or("");

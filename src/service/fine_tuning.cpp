@@ -4,6 +4,7 @@
 
 #include <ctime>
 #include <functional>
+#include <tuple>
 #include <utility>
 
 #include "base/error.hpp"
@@ -21,7 +22,8 @@ namespace jikji::service {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kNameLetters = 8;  // of a job's id, in its model's name
+constexpr std::int64_t kRepeatSeconds = 60;  // within which a repeated request means the same job
+constexpr std::size_t kNameLetters = 8;      // of a job's id, in its model's name
 
 Error no_job(const std::string& id) {
     const std::string shown = printable(id);
@@ -131,6 +133,7 @@ private:
     void sweep();
     void take_data(const FineTuningJob& job);
     void insert(const FineTuningJob& job);
+    std::optional<FineTuningJob> same_just_made(const FineTuningJob& job) const;
 
     FineTuningOptions options_;
     storage::Database& database_;
@@ -195,6 +198,9 @@ FineTuningJob FineTuning::Impl::create(const FineTuningRequest& request) {
         job.validation_file = held.id;
         job.validation_name = held.filename;
     }
+    if (request.repeated) {
+        if (const auto made = same_just_made(job)) return *made;
+    }
     fs::create_directories(folder_of(job.id));
     try {
         take_data(job);
@@ -207,6 +213,22 @@ FineTuningJob FineTuning::Impl::create(const FineTuningRequest& request) {
     runner_.changed();
     runner_.wake();
     return get(job.id);
+}
+
+std::optional<FineTuningJob> FineTuning::Impl::same_just_made(const FineTuningJob& job) const {
+    const auto asked = [](const FineTuningJob& j) {
+        return std::tie(j.model, j.training_file, j.validation_file, j.suffix, j.seed, j.epochs,
+                        j.batch_size, j.learning_rate, j.rank, j.alpha, j.dropout, j.targets,
+                        j.held_out, j.template_name, j.max_length, j.metadata);
+    };
+    std::optional<FineTuningJob> made;
+    read([&](storage::Connection& connection) {
+        for (auto& one : storage::FineTuningJobsTable(connection).list({.limit = 5}, {}).rows) {
+            const bool fresh = job.created_at - one.created_at <= kRepeatSeconds;
+            if (!made && fresh && asked(one) == asked(job)) made = std::move(one);
+        }
+    });
+    return made;
 }
 
 FineTuningJob FineTuning::Impl::get(const std::string& id) const {

@@ -64,6 +64,7 @@ struct FineTuningRequest {
     int max_length = 0;  // tokens of a sample; 0 = as the base allows
 
     std::string path = "hyperparameters";  // of these in the request, for messages
+    bool repeated = false;  // the client asks again, as it had no answer: not a second job
 };
 
 using FineTuningJob = storage::FineTuningJobRow;

@@ -26,6 +26,8 @@ constexpr auto kRetryAfter = 5s;      // the database did not let us work
 constexpr auto kWriteEvery = 300ms;   // events come in bursts; each commit is synced
 constexpr auto kCheckpointTime = 8s;  // that the server's own end leaves to the process
 constexpr int kCrashes = 2;           // without a checkpoint between them: then it has failed
+constexpr int kHeldTries = 20;        // while another process has the job's folder
+constexpr auto kHeldWait = 500ms;
 constexpr std::uint64_t kLineBytes = 1 << 20;
 
 bool is_end(const JobEvent& event) {
@@ -250,7 +252,11 @@ void FineTuningRunner::finish(const FineTuningJob& job, const Ended& ended) {
     } else if (const auto* stop = std::get_if<StoppedEvent>(&*ended.last)) {
         stopped(job, *stop);
     } else {
-        fail(job.id, std::get<ErrorEvent>(*ended.last));
+        const ErrorEvent& error = std::get<ErrorEvent>(*ended.last);
+        // The process of a server that was killed just now may still be dying.
+        if (error.field == "folder" && ++held_ < kHeldTries) return pause(kHeldWait);
+        held_ = 0;
+        fail(job.id, error);
     }
     changed();
 }

@@ -76,6 +76,7 @@ private:
     // Of the thread alone.
     std::vector<training::JobEvent> heard_;
     Clock::time_point written_{};
+    int held_ = 0;  // times that another process had the job's folder
 
     std::thread thread_;  // last: it uses all of the above
 };

@@ -323,6 +323,29 @@ TEST_CASE("what cannot be trained is refused before anything starts, by field") 
     CHECK(fs::is_empty(house.path() / "training"));
 }
 
+TEST_CASE("a request that is repeated for want of an answer makes no second job") {
+    House house;
+    FineTuningRequest request = house.request();
+    const std::string id = house.tuning->create(request).id;
+    request.repeated = true;
+    CHECK(house.tuning->create(request).id == id);
+    request.rank = 4;
+    const std::string other = house.tuning->create(request).id;
+    CHECK(other != id);
+    request.repeated = false;
+    CHECK(house.tuning->create(request).id != other);
+}
+
+TEST_CASE("a folder that a dying process still has is tried again") {
+    House house;
+    house.child(R"([ -e tried ] || { : > tried; echo '{"event":"error","code":"conflict",)"
+                R"("field":"folder","message":"held","korean":""}'; exit 1; })"
+                "\n" +
+                kAll);
+    const std::string id = house.tuning->create(house.request()).id;
+    CHECK(house.wait_for_end(id).status == "succeeded");
+}
+
 TEST_CASE("time for people") {
     CHECK(time_for_people(0.4, false) == "0 s");
     CHECK(time_for_people(200, false) == "3 min 20 s");
