@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "models/safetensors.hpp"
+#include "llama/dequantise.hpp"
 
 namespace jikji::training {
 namespace fs = std::filesystem;
@@ -19,7 +19,7 @@ namespace {
 using models::Gguf;
 using models::GgufTensor;
 
-constexpr std::uint32_t kF16 = 1, kBf16 = 30;
+constexpr std::uint32_t kReadable[] = {models::kF32, models::kF16, 8, 30};  // Q8_0, BF16
 constexpr int kRankMost = 256;
 constexpr int kLayersMost = 100'000;
 constexpr std::size_t kNameBytes = 512;  // of a name that we keep
@@ -103,12 +103,13 @@ void check_pair(const Halves& halves, std::uint64_t rank, std::string_view file)
                fmt::format("텐서 {}의 짝이 없습니다", one->name));
     }
     for (const GgufTensor* tensor : {halves.a, halves.b}) {
-        const std::uint32_t type = tensor->type->id;
-        if (type == models::kF32 || type == kF16 || type == kBf16) continue;
+        const bool readable = std::find(std::begin(kReadable), std::end(kReadable),
+                                        tensor->type->id) != std::end(kReadable);
+        if (readable) continue;
         reject(file,
-               fmt::format("tensor {} is {}; F32, F16 and BF16 can be read", tensor->name,
+               fmt::format("tensor {} is {}; F32, F16, BF16 and Q8_0 can be read", tensor->name,
                            tensor->type->name),
-               fmt::format("텐서 {}의 형식이 {}입니다. F32, F16, BF16만 읽을 수 있습니다",
+               fmt::format("텐서 {}의 형식이 {}입니다. F32, F16, BF16, Q8_0만 읽을 수 있습니다",
                            tensor->name, tensor->type->name));
     }
     const auto& a = halves.a->shape;
@@ -220,13 +221,8 @@ void values_of(const GgufTensor& tensor, std::string_view bytes, std::span<float
     if (tensor.type->id == models::kF32) {
         std::memcpy(out.data(), from, out.size_bytes());
     } else {
-        for (std::size_t i = 0; i < out.size(); ++i) {
-            std::uint16_t half;
-            std::memcpy(&half, from + 2 * i, sizeof half);
-            const std::uint32_t wide = static_cast<std::uint32_t>(half) << 16;
-            if (tensor.type->id == kF16) out[i] = models::float_of_half(half);
-            if (tensor.type->id == kBf16) std::memcpy(&out[i], &wide, sizeof wide);
-        }
+        llama::to_floats_of(static_cast<int>(tensor.type->id))(
+            from, out.data(), static_cast<std::int64_t>(out.size()));
     }
     for (const float value : out) {
         if (std::isfinite(value)) continue;

@@ -34,9 +34,9 @@ void write_adapter(const std::filesystem::path& file, const AdapterFacts& facts,
 /// what is wrong (as read_adapter() does, but for the base's shapes and the values).
 AdapterFacts read_adapter_facts(const std::filesystem::path& file);
 
-/// F32, F16 and BF16. Throws Error(kRejected, "adapter") if it is no LoRA adapter, ranks differ, a
-/// tensor lacks its partner or is not one of Module's, a layer or shape does not fit the base, or a
-/// value is not finite. A layer that the file leaves out has zeros.
+/// F32, F16, BF16 and Q8_0. Throws Error(kRejected, "adapter") if it is no LoRA adapter, ranks
+/// differ, a tensor lacks its partner or is not one of Module's, a layer or shape does not fit the
+/// base, or a value is not finite. A layer that the file leaves out has zeros.
 Lora read_adapter(const std::filesystem::path& file, const Shape& shape);
 
 /// Throws Error(kConflict, "base") if the adapter was trained on another file than the one with

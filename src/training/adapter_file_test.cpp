@@ -144,6 +144,26 @@ TEST_CASE("adapters of others: alpha that is missing or 0 is a scale of 1, F16 a
     CHECK(lora.a(*other)[0] == 0);  // the layer that the file leaves out
 }
 
+TEST_CASE("adapters of others: an A of 8 bits is read") {
+    const tests::TempFolder folder;
+    models::GgufWriter out;
+    out.set("general.type", "adapter");
+    out.set("adapter.type", "lora");
+    constexpr std::uint32_t kQ8_0 = 8;
+    out.add_tensor("blk.0.attn_q.weight.lora_a", {32, 2}, kQ8_0, [] {
+        // A block: a scale of 0.5 in float16, then 32 values of one byte.
+        const std::string block = std::string("\x00\x38", 2) + std::string(32, '\x03');
+        return block + block;
+    });
+    out.add_tensor("blk.0.attn_q.weight.lora_b", {2, 8}, models::kF32,
+                   [] { return std::string(64, '\0'); });
+    out.write(folder / "a.gguf");
+    Shape shape = small_shape();
+    shape.width = 32;
+    const Lora lora = read_adapter(folder / "a.gguf", shape);
+    for (const float value : lora.a(*lora.find(0, Module::kQ))) CHECK(value == 1.5F);
+}
+
 TEST_CASE("what does not fit is refused and named") {
     const tests::TempFolder folder;
     const float infinite = std::numeric_limits<float>::infinity();
