@@ -41,6 +41,18 @@ const char* name_of_template(const DataReport& report, TemplateChoice choice,
     return chosen_template(choice, tokeniser) == TemplateChoice::kAlpaca ? "alpaca" : "model";
 }
 
+/// A chat is asked in the model's own template, which is not what is learnt here.
+void note_alpaca(PreparedEvent& said, bool has_template) {
+    note(said,
+         fmt::format("learnt in Alpaca's words{}: ask the new model through /v1/completions, with "
+                     "a prompt of '### Instruction:' and '### Response:'",
+                     has_template ? "" : ", as the base has no chat template"),
+         fmt::format(
+             "알파카 형식으로 학습합니다{}. 새 모델에는 /v1/completions로 '### Instruction:'과 "
+             "'### Response:'가 있는 프롬프트를 보내세요.",
+             has_template ? "" : "(기본 모델에 대화 템플릿이 없습니다)"));
+}
+
 std::vector<Sample> samples_of(const DataFile& file, const Tokeniser& tokeniser,
                                const JobSpec& spec, int tokens_most, PreparedEvent& said) {
     Records records = read_records(file.path, file.name);
@@ -59,6 +71,7 @@ Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
     const int tokens_most = shape.context > 0 ? std::min(spec.sample_tokens_most, shape.context)
                                               : spec.sample_tokens_most;
     auto samples = samples_of(spec.data, tokeniser, spec, tokens_most, said);
+    if (said.template_name == "alpaca") note_alpaca(said, tokeniser.has_template);
     if (spec.validation) {
         return {std::move(samples),
                 samples_of(*spec.validation, tokeniser, spec, tokens_most, said)};
