@@ -189,7 +189,9 @@ void FineTuning::Impl::insert(const FineTuningJob& job) {
 FineTuningJob FineTuning::Impl::create(const FineTuningRequest& request) {
     check_request(request);
     FineTuningJob job = job_of(request);
-    job.model = trainable_base(store_, request.model).name;
+    const TrainableBase base = trainable_base(store_, request.model);
+    check_length(request, base);
+    job.model = base.name;
     const FileObject data = checked_data(files_, request.training_file, "training_file");
     job.training_file = data.id;
     job.training_name = data.filename;

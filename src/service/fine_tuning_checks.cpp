@@ -90,7 +90,7 @@ std::string checked_suffix(const std::string& suffix) {
     return out;
 }
 
-models::InstalledModel trainable_base(const models::Store& store, const std::string& model) {
+TrainableBase trainable_base(const models::Store& store, const std::string& model) {
     if (model.starts_with("ft:")) refuse_adapter(model);
     models::InstalledModel base;
     try {
@@ -100,11 +100,19 @@ models::InstalledModel trainable_base(const models::Store& store, const std::str
     }
     if (base.adapter) refuse_adapter(model);
     try {
-        training::BaseModel(base.path);  // shapes and types of all its tensors
+        return {base.name, training::BaseModel(base.path).shape().context};  // looks at all tensors
     } catch (const Error& error) {
         rethrow_at(error, "model");
     }
-    return base;
+}
+
+void check_length(const FineTuningRequest& request, const TrainableBase& base) {
+    if (base.context == 0 || request.max_length <= base.context) return;
+    refuse(request.path + ".max_length",
+           fmt::format("is {}; {} was trained on {} tokens: give at most that", request.max_length,
+                       base.name, base.context),
+           fmt::format("{}입니다. {} 모델의 문맥은 {}토큰입니다. 그 이하로 주세요.",
+                       request.max_length, base.name, base.context));
 }
 
 FileObject checked_data(const Files& files, const std::string& id, const std::string& field) {

@@ -17,8 +17,14 @@ std::vector<training::Module> targets_of(const FineTuningRequest& request);
 /// any script, '.', '_' and '-'.
 std::string checked_suffix(const std::string& suffix);
 
+struct TrainableBase {
+    std::string name;
+    int context = 0;  // tokens that it was trained on; 0 = not known
+};
 /// Throws Error(kModelNotFound), or Error(kUnsupported, "model") that says what can be trained.
-models::InstalledModel trainable_base(const models::Store& store, const std::string& model);
+TrainableBase trainable_base(const models::Store& store, const std::string& model);
+/// Throws Error(kInvalidArgument) if samples may be longer than the base's context.
+void check_length(const FineTuningRequest& request, const TrainableBase& base);
 
 /// `field`: training_file or validation_file. Throws Error with that field: kNotFound,
 /// kInvalidArgument for another purpose and for data that is wrong, with file, line and field.

@@ -302,6 +302,8 @@ TEST_CASE("what cannot be trained is refused before anything starts, by field") 
     CHECK(std::string(target.what()).find("did you mean q_proj?") != std::string::npos);
     CHECK(refused([](Request& r) { r.targets = {}; }).field() == "hyperparameters.target");
     CHECK(refused([](Request& r) { r.model = "tinny"; }).code() == ErrorCode::kModelNotFound);
+    CHECK(refused([](Request& r) { r.max_length = 100'000; }).field() ==
+          "hyperparameters.max_length");
     CHECK(refused([](Request& r) { r.model = "ft:a"; }).code() == ErrorCode::kUnsupported);
     for (const char* suffix : {"a b", "a:b", "../x", "a\u202eb", "\xff"}) {
         CAPTURE(suffix);

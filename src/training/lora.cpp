@@ -65,8 +65,9 @@ Module module_named(std::string_view name) {
     const std::string meant = nearest(name, known);
     throw Error(
         ErrorCode::kInvalidArgument,
-        fmt::format("there is no target {}{}; choose from {}", name,
-                    meant.empty() ? "" : fmt::format("; did you mean {}?", meant), all_names()),
+        fmt::format("there is no target {}; {} from {}", name,
+                    meant.empty() ? "choose" : fmt::format("did you mean {}? Choose", meant),
+                    all_names()),
         "target",
         fmt::format("{}라는 대상이 없습니다.{} 다음에서 고르세요: {}", name,
                     meant.empty() ? "" : fmt::format(" {}를 뜻하셨나요?", meant), all_names()));

@@ -107,6 +107,19 @@ def delete_twice(client, model):
         client.chat.completions.create(model=model, messages=[{"role": "user", "content": "?"}])
 
 
+def test_a_model_worse_than_its_base_is_marked_and_can_be_called(client):
+    job = create(client, hyperparameters={"learning_rate": 0.1, "warmup_steps": 0, "dropout": 0,
+                                          "held_out": 0.3})
+    done = wait_for_end(client, job)
+    assert done.status == "succeeded", done.error
+    facts = done.x_jikji
+    assert facts["held_out_loss"] > facts["base_loss"]
+    assert "worse than the base" in facts["warning"]
+    levels = {event.level: event.message for event in client.fine_tuning.jobs.list_events(job.id)}
+    assert facts["warning"] in levels["warn"]
+    assert client.completions.create(model=done.fine_tuned_model, prompt="The", max_tokens=2)
+
+
 def test_two_jobs_wait_for_each_other_and_one_is_cancelled(client, long_job):
     file = give(client)
     first = create(client, file, hyperparameters=long_job)
@@ -188,6 +201,7 @@ BAD_FIELDS = [
     ({"hyperparameters": {"dropout": 1}}, "hyperparameters.dropout", "0.9"),
     ({"hyperparameters": {"target": "q_porj"}}, "hyperparameters.target", "did you mean q_proj?"),
     ({"hyperparameters": {"target": ["lm_head"]}}, "hyperparameters.target", "lm_head"),
+    ({"hyperparameters": {"max_length": 100_000}}, "hyperparameters.max_length", "8192"),
     ({"hyperparameters": {"rnak": 8}}, "hyperparameters.rnak", "not supported"),
     ({"model": "multilingual-e5-small"}, "model", "Llama, Mistral, SmolLM2"),
     ({"model": f"ft:{CHAT}:local:a:b"}, "model", "adapter"),
