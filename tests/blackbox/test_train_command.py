@@ -91,16 +91,16 @@ def test_ctrl_c_pauses_and_resume_goes_on_to_the_end(tmp_path):
     log = tmp_path / "log"
     with log.open("w") as output:
         running = subprocess.Popen(
-            command("--data", file, "--model", CHAT, "--epochs", 4, "--data-folder", data),
+            command("--data", file, "--model", CHAT, "--epochs", 3, "--data-folder", data),
             stdout=output, stderr=output, stdin=subprocess.DEVNULL,
             env=environment(JIKJI_MODELS=str(MODELS)))
         end = time.monotonic() + SECONDS_MAX
-        while "Before training" not in log.read_text() and time.monotonic() < end:
+        while "Training data ready" not in log.read_text() and time.monotonic() < end:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
         assert running.wait(SECONDS_MAX) == 1
     said = log.read_text()
-    assert re.search(r"paused after step \d+ of 12", said), said
+    assert re.search(r"paused after step \d+ of 9", said), said
     resume = re.search(rf"go on: +jikji train resume --data {data} (ftjob-\S+)", said)
     assert resume, said
     job = resume.group(1)
