@@ -9,6 +9,8 @@
 #include "api/fields.hpp"
 #include "api/fine_tuning_objects.hpp"
 #include "api/services.hpp"
+#include "api/stream_guard.hpp"
+#include "base/error.hpp"
 #include "http/router.hpp"
 
 namespace jikji::api {
@@ -58,12 +60,14 @@ Reply list_checkpoints(FineTuning& tuning, const Call& call) {
 /// What a stream has to say next: events after the last one, and whether more can come.
 struct News {
     std::vector<service::FineTuningEvent> events;
+    std::string after;   // what was given
     bool more = false;   // than fits in one look
     bool ended = false;  // the job had, before these were read
 };
 
 News news(FineTuning& tuning, const std::string& id, const std::string& after) {
     News out;
+    out.after = after;
     out.ended = service::has_ended(tuning.get(id));
     auto listed = tuning.events(id, {.after = after, .limit = kPageMax, .ascending = true});
     out.events = std::move(listed.items);
@@ -71,28 +75,41 @@ News news(FineTuning& tuning, const std::string& id, const std::string& after) {
     return out;
 }
 
-/// Oldest first, from the one after `after` on, until the job has ended: then [DONE].
-net::awaitable<void> stream_events(FineTuning& tuning, const Call& call, Responder& responder,
-                                   std::string after) {
+[[noreturn]] void throw_stopping() {
+    throw Error(ErrorCode::kStopping, "the server is being stopped; the job goes on with it later",
+                {}, "서버를 멈추는 중입니다. 작업은 다음에 이어집니다.");
+}
+
+net::awaitable<void> send_news(FineTuning& tuning, const Call& call, Responder& responder,
+                               http::Sse& sse, News next, std::uint64_t seen) {
     const std::string id = call.parameter("id");
-    std::uint64_t seen = tuning.changes();
-    News next = co_await responder.offload([&] { return news(tuning, id, after); });
-    http::Sse sse = co_await responder.open_sse();
+    std::string after = next.after;
     net::steady_timer timer(co_await net::this_coro::executor);
     while (true) {
         for (const auto& event : next.events) {
             after = event.id;
             co_await sse.send(json::serialize(fine_tuning_event_json(event, call.language)));
         }
-        if (next.ended && !next.more) break;
+        if (next.ended && !next.more) co_return;
         while (!next.more && tuning.changes() == seen) {
             timer.expires_after(kLook);
             co_await timer.async_wait(net::use_awaitable);
         }
+        if (tuning.stopping()) throw_stopping();  // nobody waits for a page that is left open
         seen = tuning.changes();
         next = co_await responder.offload([&] { return news(tuning, id, after); });
     }
-    co_await sse.done();
+}
+
+/// Oldest first, from the one after `after` on, until the job has ended: then [DONE].
+net::awaitable<void> stream_events(FineTuning& tuning, const Call& call, Responder& responder,
+                                   const std::string& after) {
+    const std::string id = call.parameter("id");
+    const std::uint64_t seen = tuning.changes();
+    News first = co_await responder.offload([&] { return news(tuning, id, after); });
+    http::Sse sse = co_await responder.open_sse();
+    auto all = send_news(tuning, call, responder, sse, std::move(first), seen);
+    co_await guarded(std::move(all), call, sse);
 }
 
 net::awaitable<void> events(FineTuning& tuning, Call& call, Responder& responder) {

@@ -83,7 +83,7 @@ std::vector<std::string> key_hashes(const AppOptions& options) {
 }
 
 http::ServerOptions server_options(const AppOptions& options, metrics::Registry& registry,
-                                   engine::Engine& engine) {
+                                   engine::Engine& engine, service::FineTuning& tuning) {
     http::ServerOptions out;
     out.host = options.host;
     out.port = options.port;
@@ -91,7 +91,10 @@ http::ServerOptions server_options(const AppOptions& options, metrics::Registry&
     out.allowed_hosts = options.allowed_hosts;
     out.stop_on_signals = options.stop_on_signals;
     out.workers = kWorkers;
-    out.on_stopping = [&engine] { engine.drain_until(std::chrono::steady_clock::now() + kDrain); };
+    out.on_stopping = [&engine, &tuning] {
+        engine.drain_until(std::chrono::steady_clock::now() + kDrain);
+        tuning.stop();
+    };
     out.on_finished = [&registry](const http::Finished& f) {
         registry
             .counter("jikji_http_requests_total", "HTTP requests that were answered",
@@ -204,7 +207,7 @@ struct App::Rooms {
           fine_tuning(database, files, engine, training_options(options)),
           services{engine,  chat,     embeddings, files, collections, answers,
                    prompts, settings, stats,      cache, registry,    fine_tuning},
-          server((fill_router(), server_options(options, registry, engine)), router),
+          server((fill_router(), server_options(options, registry, engine, fine_tuning)), router),
           weights(options.program, options.data, options.models),
           housekeeper([this] {
               models.refresh();

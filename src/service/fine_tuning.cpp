@@ -125,6 +125,8 @@ public:
     void refresh();
     fs::path folder_of(const std::string& id) const { return options_.folder / id; }
     std::uint64_t changes() const { return runner_.changes(); }
+    void stop() { runner_.stop(); }
+    bool stopping() const { return runner_.stopping(); }
 
     /// One consistent view of the tables.
     void read(const std::function<void(storage::Connection&)>& work) const { database_.read(work); }
@@ -351,6 +353,8 @@ FineTuningJob FineTuning::pause(const std::string& id) { return impl_->pause(id)
 FineTuningJob FineTuning::resume(const std::string& id) { return impl_->resume(id); }
 std::uint64_t FineTuning::changes() const { return impl_->changes(); }
 void FineTuning::remove_model(const std::string& name) { impl_->remove_model(name); }
+void FineTuning::stop() { impl_->stop(); }
+bool FineTuning::stopping() const { return impl_->stopping(); }
 void FineTuning::refresh() { impl_->refresh(); }
 fs::path FineTuning::folder_of(const std::string& id) const { return impl_->folder_of(id); }
 

@@ -109,6 +109,11 @@ public:
     /// Grows with every event: cheap to look at; any thread, the IO thread too.
     std::uint64_t changes() const;
 
+    /// The server is being stopped: a job that computes writes its checkpoint meanwhile. Any
+    /// thread, the IO thread too; does not wait.
+    void stop();
+    bool stopping() const;  // likewise
+
     /// Takes a fine-tuned model out of the engine and off the disk; its job stays. Doing it twice
     /// is fine. Error(kModelNotFound) if no job made it.
     void remove_model(const std::string& name);

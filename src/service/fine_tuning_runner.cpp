@@ -79,13 +79,22 @@ FineTuningRunner::FineTuningRunner(storage::Database& database, Files& files,
       thread_([this] { run(); }) {}
 
 FineTuningRunner::~FineTuningRunner() {
+    stop();
+    thread_.join();
+}
+
+void FineTuningRunner::stop() {
     {
         const std::lock_guard lock(mutex_);
-        stopping_ = true;
-        kill_at_ = Clock::now() + kCheckpointTime;
+        if (!std::exchange(stopping_, true)) kill_at_ = Clock::now() + kCheckpointTime;
     }
     changed_.notify_all();
-    thread_.join();
+    changed();
+}
+
+bool FineTuningRunner::stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
 }
 
 void FineTuningRunner::wake() {
@@ -148,8 +157,8 @@ void FineTuningRunner::work(const FineTuningJob& job) {
         begun = begin(job);
         if (begun.status != "running" || begun.paused) return;  // cancelled or paused meanwhile
         ended = compute(begun);
-    } catch (const Error& error) {
-        ended.last = error_of(error);
+    } catch (const std::exception& cause) {
+        ended.last = error_of(cause);
     }
     finish(begun, ended);
 }

@@ -26,8 +26,11 @@ class FineTuningRunner {
 public:
     FineTuningRunner(storage::Database& database, Files& files, FineTunedModels& models,
                      FineTuningOptions options);
-    ~FineTuningRunner();  // asks the process to write a checkpoint, and waits a while
+    ~FineTuningRunner();  // stop(), and waits a while
 
+    /// Asks the process to write a checkpoint, and starts nothing any more; does not wait.
+    void stop();
+    bool stopping() const;
     void wake();  // there may be something to do
     /// Ends the process of that job, if it is the one at work: with a checkpoint, or at once.
     void end(const std::string& id, ChildWish how);
@@ -65,7 +68,7 @@ private:
     FineTuningOptions options_;
     std::atomic<std::uint64_t> changes_{0};
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;
     bool woken_ = false;

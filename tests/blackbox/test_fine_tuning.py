@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+import urllib.request
 
 import openai
 import pytest
@@ -162,6 +163,8 @@ def test_a_job_survives_the_death_of_its_server(fresh, client_of):
         client.files.delete(file)
         fresh.stop(signal.SIGKILL)
     with fresh:
+        stop_beside_an_open_stream(fresh, job)
+    with fresh:
         client = client_of(fresh)
         done = wait_for_end(client, job)
         assert done.status == "succeeded", done.error
@@ -173,6 +176,18 @@ def test_a_job_survives_the_death_of_its_server(fresh, client_of):
             model=done.fine_tuned_model, max_tokens=4, temperature=0,
             messages=[{"role": "user", "content": "Colour of coal?"}])
         assert answer.choices[0].message.content
+
+
+def stop_beside_an_open_stream(server, job):
+    """A page that is left open is told, and does not hold up the server's end."""
+    with urllib.request.urlopen(
+            f"{server.url}/v1/fine_tuning/jobs/{job.id}/events?stream=true") as stream:
+        assert stream.readline() == b": \n"  # it is open
+        assert server.stop() == 0
+        rest = stream.read()
+    ended = b"The job has successfully completed" in rest
+    assert ended or b'"code":"server_stopping"' in rest, rest[-500:]
+    assert rest.endswith(b"data: [DONE]\n\n")
 
 
 LINES = examples(8).split(b"\n")
