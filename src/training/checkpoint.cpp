@@ -127,6 +127,26 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
     return out;
 }
 
+/// Leaves the newest `kept`. Whether something went.
+bool drop_older(const fs::path& folder, std::size_t kept) {
+    const std::vector<fs::path> all = checkpoints_in(folder);
+    bool dropped = false;
+    std::error_code ignored;
+    for (std::size_t i = kept; i < all.size(); ++i) {
+        dropped = fs::remove(all[i], ignored) || dropped;
+    }
+    return dropped;
+}
+
+void write_with_room(const models::GgufWriter& writer, const fs::path& file) {
+    try {
+        writer.write(file);
+    } catch (const Error& cause) {  // the older of two makes room for a third
+        if (cause.code() != ErrorCode::kDiskFull || !drop_older(file.parent_path(), 1)) throw;
+        writer.write(file);
+    }
+}
+
 }  // namespace
 
 fs::path write_checkpoint(const fs::path& folder, const CheckpointHead& head,
@@ -145,10 +165,8 @@ fs::path write_checkpoint(const fs::path& folder, const CheckpointHead& head,
                           [array = arrays[i]] { return std::string(bytes_of(array)); });
     }
     const fs::path file = folder / fmt::format("ckpt-{}.gguf", head.step);
-    writer.write(file);
-    const std::vector<fs::path> all = checkpoints_in(folder);
-    std::error_code ignored;
-    for (std::size_t i = kKept; i < all.size(); ++i) fs::remove(all[i], ignored);
+    write_with_room(writer, file);
+    drop_older(folder, kKept);
     return file;
 }
 

@@ -35,8 +35,9 @@ struct Checkpoint {
     std::vector<float> values, first, second;
 };
 
-/// Durable and all or nothing; then only the newest two are kept. The file's path. Throws as
-/// PendingFile, and leaves those that were there.
+/// Durable and all or nothing; then only the newest two are kept; where the disk is full, only the
+/// newest is while the next is written. The file's path. Throws as PendingFile, and leaves the
+/// newest that was there.
 std::filesystem::path write_checkpoint(const std::filesystem::path& folder,
                                        const CheckpointHead& head, std::span<const float> values,
                                        std::span<const float> first, std::span<const float> second);
