@@ -13,6 +13,13 @@ namespace {
 // The small ones that the set-up fetches; whoever adds a larger one says so with --chat-model.
 constexpr const char* kPreferred[] = {"smollm2-135m-instruct", "multilingual-e5-small"};
 
+std::string state_of(const models::InstalledModel& model) {
+    std::error_code missing;
+    const auto written = std::filesystem::last_write_time(model.path, missing);
+    return fmt::format("{} {} {};", model.path.string(), model.bytes,
+                       written.time_since_epoch().count());
+}
+
 }  // namespace
 
 ModelFolder::ModelFolder(std::filesystem::path folder, engine::Engine& engine)
@@ -47,10 +54,20 @@ void ModelFolder::offer(const models::InstalledModel& model) {
                        .passage_prefix = model.passage_prefix});
 }
 
+// Whether an adapter fits takes a look at all bytes of its base: once for each of its files.
+models::InstalledModel ModelFolder::base_of(const models::InstalledModel& adapter) {
+    std::string& sound = sound_[adapter.name];
+    const auto named = std::ranges::find(known_, adapter.base, &models::InstalledModel::name);
+    if (named != known_.end() && sound == state_of(adapter) + state_of(*named)) return *named;
+    const models::InstalledModel base = store_.base_of(adapter, adapter.base);
+    sound = state_of(adapter) + state_of(base);
+    return base;
+}
+
 // One that was dropped in by hand, or whose base is gone, must not keep the others from serving.
 bool ModelFolder::offer_adapter(const models::InstalledModel& adapter) {
     try {
-        const models::InstalledModel base = store_.base_of(adapter, adapter.base);
+        const models::InstalledModel base = base_of(adapter);
         engine_.add_model({.name = adapter.name, .adapter = adapter.path, .base = base.name});
         return true;
     } catch (const std::exception& cause) {

@@ -2,6 +2,7 @@
 // Keeps the engine's list of models, adapters among them, equal to the models folder, which `jikji
 // models` may change while the server runs.
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,12 +29,14 @@ public:
 
 private:
     void offer(const models::InstalledModel& model);
+    models::InstalledModel base_of(const models::InstalledModel& adapter);
     bool offer_adapter(const models::InstalledModel& adapter);
 
     models::Store store_;
     engine::Engine& engine_;
     std::vector<models::InstalledModel> known_;
     std::filesystem::file_time_type seen_{};
+    std::map<std::string, std::string> sound_;  // adapters that fit, with what they were then
 };
 
 }  // namespace jikji::app
