@@ -144,6 +144,10 @@ MappedFile::~MappedFile() {
     if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
+void MappedFile::let_go() const {
+    if (!bytes_.empty()) ::madvise(const_cast<char*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 std::optional<FolderLock> FolderLock::take(const fs::path& folder) {
     Fd fd = open_or_throw(folder / "lock", O_RDWR | O_CREAT, "locking");
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return std::nullopt;

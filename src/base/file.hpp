@@ -64,6 +64,8 @@ public:
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
     std::string_view bytes() const { return bytes_; }
+    /// Gives the memory back that holds it; what is looked at afterwards is read again.
+    void let_go() const;
 
 private:
     std::string_view bytes_;

@@ -87,6 +87,7 @@ public:
     explicit GgufFile(const std::filesystem::path& path);  // throws as MappedFile and parse_gguf
     const Gguf& gguf() const { return gguf_; }
     std::string_view bytes() const { return file_.bytes(); }
+    void let_go() const { file_.let_go(); }  // as MappedFile
 
 private:
     MappedFile file_;

@@ -78,6 +78,8 @@ public:
     const FrozenMatrix& head() const { return head_; }            // V x E; the embedding if tied
     std::span<const float> output_norm() const { return output_norm_; }
     const models::Gguf& gguf() const { return file_->gguf(); }
+    /// Gives back the memory of the file's pages, where its weights are not read again soon.
+    void let_go() const { file_->let_go(); }
     std::string_view bytes() const { return file_->bytes(); }  // of the whole file
 
 private:

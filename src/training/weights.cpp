@@ -44,6 +44,9 @@ Weights::Weights(const BaseModel& base, gemm::Precision precision, std::uint64_t
             keep(joined, bytes_most);
         }
     }
+    // What is kept is not needed twice: its blocks would count as ours until somebody else
+    // presses for memory.
+    if (bytes_kept_ == bytes_of_all(base.shape(), precision)) base.let_go();
 }
 
 std::uint64_t Weights::bytes_of_all(const Shape& shape, gemm::Precision precision) {
