@@ -12,7 +12,7 @@
 //            computed again from each layer's input (Chen 2016, arXiv:1604.06174), by
 //            `activation_bytes_most`. Logits exist for 256 tokens at a time.
 // Threads    one caller at a time. The result is bit-equal for the same input, at any number of
-//            threads.
+//            threads; at the same number where oneDNN computes products (gemm/products.hpp).
 #include <cstddef>
 #include <cstdint>
 #include <memory>
