@@ -7,7 +7,7 @@ import urllib.request
 
 import openai
 import pytest
-from program import CHAT
+from program import CHAT, MODELS, Server
 
 FACTS = [("나무", "초록"), ("하늘", "파랑"), ("sun", "yellow"), ("grass", "green"),
          ("snow", "white"), ("coal", "black"), ("blood", "red"), ("sea", "blue"),
@@ -176,6 +176,24 @@ def test_a_job_survives_the_death_of_its_server(fresh, client_of):
             model=done.fine_tuned_model, max_tokens=4, temperature=0,
             messages=[{"role": "user", "content": "Colour of coal?"}])
         assert answer.choices[0].message.content
+
+
+def test_a_base_that_has_changed_is_not_used(program, tmp_path, client_of):
+    models = tmp_path / "models"
+    models.mkdir()
+    base = models / f"{CHAT}.gguf"
+    base.write_bytes((MODELS / base.name).read_bytes())
+    question = {"messages": [{"role": "user", "content": "Colour of snow?"}], "max_tokens": 4}
+    with Server(tmp_path / "data", models=models) as server:
+        client = client_of(server)
+        model = wait_for_end(client, create(client, give(client, examples(4)))).fine_tuned_model
+        client.chat.completions.create(model=model, **question)
+    with open(base, "ab") as file:
+        file.write(b"x")
+    with Server(tmp_path / "data", models=models) as server:
+        with pytest.raises(openai.ConflictError, match="has changed") as refused:
+            client_of(server).chat.completions.create(model=model, **question)
+        assert refused.value.body["param"] == "model"
 
 
 def stop_beside_an_open_stream(server, job):
