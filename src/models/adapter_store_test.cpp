@@ -1,6 +1,8 @@
 // Adapters in the models folder.
 #include <doctest/doctest.h>
 
+#include <chrono>
+
 #include "base/error.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
@@ -121,6 +123,20 @@ TEST_CASE("an adapter whose base is missing, or is another file, is a conflict t
           ErrorCode::kModelNotFound);
     const Error whole = error_of([&] { store.add(folder.path / "b.gguf", {.base = "base"}); });
     CHECK(whole.code() == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a base that changes beside its adapter is noticed, also by a store that knew it") {
+    const Folder folder;
+    Store store(folder.path / "models", kSilent);
+    write_base(folder.path / "b.gguf");
+    const InstalledModel base = store.add(folder.path / "b.gguf", {.name = "base"});
+    write_adapter(folder.path / "a.gguf", {.base = "base", .sha256 = base.sha256});
+    const InstalledModel mine = store.add(folder.path / "a.gguf", {.name = "mine"});
+    CHECK(store.base_of(mine, {}).name == "base");
+    const auto before = fs::last_write_time(base.path);
+    write_base(base.path, 1e-6F);  // as long as before; what lies beside it still says the old hash
+    fs::last_write_time(base.path, before + std::chrono::seconds(1));
+    CHECK(error_of([&] { store.base_of(mine, {}); }).code() == ErrorCode::kConflict);
 }
 
 TEST_CASE("a base is not removed before its adapters") {

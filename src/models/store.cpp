@@ -178,9 +178,6 @@ void check_model_name(std::string_view name) {
                     printable(name)));
 }
 
-Store::Store(fs::path folder, ProgressOptions progress)
-    : folder_(std::move(folder)), progress_(std::move(progress)) {}
-
 fs::path Store::path_of(std::string_view name) const {
     return folder_ / (std::string(name) + ".gguf");
 }

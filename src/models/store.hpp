@@ -3,6 +3,7 @@
 // Threads: any for reading; one writer at a time.
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,8 +81,13 @@ private:
     std::filesystem::path path_of(std::string_view name) const;
     void refuse_needed(std::string_view name) const;
 
+    /// Of the file as it lies there; read whole once, until its size or time changes.
+    std::string digest_of(const std::filesystem::path& file) const;
+
+    struct Digests;
     std::filesystem::path folder_;
     ProgressOptions progress_;
+    std::shared_ptr<Digests> digests_;
 };
 
 /// The name that a file or folder gives: its own, in lower case, '-' for what names may not hold.

@@ -1,6 +1,9 @@
 // Adapters in the models folder: which model each is of.
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "models/adapter_check.hpp"
@@ -9,6 +12,7 @@
 #include "models/store.hpp"
 
 namespace jikji::models {
+namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void refuse_other_base(const InstalledModel& adapter, const std::string& base,
@@ -57,11 +61,40 @@ InstalledModel named_base(const std::vector<InstalledModel>& installed,
 
 }  // namespace
 
+struct Store::Digests {
+    struct Seen {
+        std::uintmax_t bytes = 0;
+        fs::file_time_type changed;
+        std::string sha256;
+    };
+    std::mutex mutex;
+    std::map<std::string, Seen> by_path;
+};
+
+Store::Store(fs::path folder, ProgressOptions progress)
+    : folder_(std::move(folder)),
+      progress_(std::move(progress)),
+      digests_(std::make_shared<Digests>()) {}
+
+std::string Store::digest_of(const fs::path& file) const {
+    Digests::Seen now{fs::file_size(file), fs::last_write_time(file), {}};
+    {
+        const std::lock_guard lock(digests_->mutex);
+        const auto seen = digests_->by_path.find(file.string());
+        const bool same = seen != digests_->by_path.end() && seen->second.bytes == now.bytes &&
+                          seen->second.changed == now.changed;
+        if (same) return seen->second.sha256;
+    }
+    now.sha256 = sha256_of_file(file);
+    const std::lock_guard lock(digests_->mutex);
+    return (digests_->by_path[file.string()] = std::move(now)).sha256;
+}
+
 InstalledModel Store::base_of(const InstalledModel& adapter, const std::string& base) const {
     const InstalledModel found = base.empty() ? named_base(list(), adapter) : find(base);
     check_adapter(adapter.path, found.path);
     if (adapter.base_sha256.empty()) return found;
-    const std::string sha = sha256_of_file(found.path);  // what lies there now, not what was added
+    const std::string sha = digest_of(found.path);  // what lies there now, not what was added
     if (sha != adapter.base_sha256) refuse_other_base(adapter, found.name, sha);
     return found;
 }
