@@ -47,12 +47,15 @@ def test_paused_resumed_and_cancelled_in_korean(open_console):
     open_training(page)
     start(page, "100")
     view = page.locator(".job-view")
-    expect(view.locator("path.train")).to_be_visible(timeout=120_000)
+    # Another test's job may be shown until this one is there, and it has to have begun.
+    begun = re.compile(r"학습 중 [1-9]")
+    expect(page.locator(".job .state").first).to_have_text(begun, timeout=120_000)
     view.get_by_role("button", name="일시 정지").click()
-    expect(view.locator(".said")).to_contain_text("단계 뒤에 일시 정지했습니다")
+    paused = view.locator(".said")
+    expect(paused).to_contain_text("단계 뒤에 일시 정지했습니다", timeout=60_000)
     expect(page.locator(".job .state").first).to_contain_text("일시 정지됨")
     view.get_by_role("button", name="다시 시작").click()
-    expect(view.locator(".said")).to_contain_text("다음부터 이어서 학습합니다")
+    expect(view.locator(".said")).to_contain_text("다음부터 이어서 학습합니다", timeout=60_000)
     view.get_by_role("button", name="취소").click()
     expect(view).to_have_attribute("data-status", "cancelled")
 
