@@ -8,6 +8,10 @@
 #include <map>
 #include <set>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "llama/dequantise.hpp"
@@ -154,6 +158,11 @@ private:
 };
 
 void check_heads(const Shape& s) {
+    if (static_cast<std::uint64_t>(s.heads) * static_cast<std::uint64_t>(s.head) > kSizeMost) {
+        unsupported(
+            fmt::format("{} heads of {} values are more than {}", s.heads, s.head, kSizeMost),
+            fmt::format("헤드 {}개(값 {}개)는 {}을 넘습니다", s.heads, s.head, kSizeMost));
+    }
     if (s.heads % s.kv_heads != 0 || s.head % 2 != 0) {
         unsupported(fmt::format("{} heads of {} values with {} of keys do not go together", s.heads,
                                 s.head, s.kv_heads),
@@ -167,6 +176,13 @@ void check_heads(const Shape& s) {
                                 "합니다",
                                 s.rope_values, s.head));
     }
+}
+
+void check_factors(const std::vector<float>& factors) {
+    if (std::all_of(factors.begin(), factors.end(), [](float f) { return f > 0 && f < 1e12F; }))
+        return;
+    unsupported("rope_freqs.weight has a value that is not above 0",
+                "rope_freqs.weight에 0보다 크지 않은 값이 있습니다");
 }
 
 void read_heads(const Gguf& gguf, Shape& s) {
@@ -258,6 +274,7 @@ BaseModel::BaseModel(const std::filesystem::path& file)
     output_norm_ = tensors.vector("output_norm.weight", s.width);
     if (tensors.has("rope_freqs.weight")) {
         shape_.rope_factors = tensors.vector("rope_freqs.weight", s.rope_values / 2);
+        check_factors(shape_.rope_factors);
     }
     for (int i = 0; i < s.layers; ++i) {
         BaseLayer& layer = layers_[static_cast<std::size_t>(i)];
@@ -272,6 +289,13 @@ BaseModel::BaseModel(const std::filesystem::path& file)
         }
     }
     tensors.expect_none_left();
+}
+
+void BaseModel::forget() const noexcept {
+#ifdef __linux__
+    const std::string_view bytes = file_->bytes();
+    madvise(const_cast<char*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+#endif
 }
 
 }  // namespace jikji::training

@@ -81,6 +81,9 @@ public:
     /// Gives back the memory of the file's pages, where its weights are not read again soon.
     void let_go() const { file_->let_go(); }
     std::string_view bytes() const { return file_->bytes(); }  // of the whole file
+    /// For who has read what is needed: what was read of the file no longer counts as this
+    /// process's memory. It comes back, from the system's cache, when it is read again.
+    void forget() const noexcept;
 
 private:
     std::filesystem::path path_;

@@ -138,6 +138,16 @@ TEST_CASE("what cannot be trained is refused with what can") {
     CHECK(holds(with([](GgufWriter& file) { file.set("llama.rope.scaling.type", "yarn"); }),
                 "scaled by yarn; training knows none and linear"));
     CHECK(holds(with([](GgufWriter& file) {
+                    file.set_number("llama.attention.key_length", 1 << 20);
+                    file.set_number("llama.attention.value_length", 1 << 20);
+                }),
+                "4 heads of 1048576 values are more than 1048576"));
+    CHECK(holds(with([](GgufWriter& file) {
+                    file.add_tensor("rope_freqs.weight", {2}, models::kF32,
+                                    [] { return std::string(8, '\0'); });
+                }),
+                "rope_freqs.weight has a value that is not above 0"));
+    CHECK(holds(with([](GgufWriter& file) {
                     file.add_tensor("blk.0.attn_q.bias", {kWidth}, models::kF32,
                                     [] { return tests::ones(kWidth); });
                 }),

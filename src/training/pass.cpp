@@ -40,9 +40,16 @@ double lora_flops(const Shape& shape, const LoraOptions& lora) {
 
 struct Pass::Space {
     Space(const BaseModel& base, const PassOptions& options)
-        : work(base, options), bytes_most(options.activation_bytes_most) {}
+        : work(base, options), bytes_most(options.activation_bytes_most) {
+        if (work.weights.bytes_kept() == Weights::bytes_of_all(base.shape(), options.precision)) {
+            base.forget();
+        }
+    }
 
     void start(const Batch& batch) {
+        const auto& tokens = batch.pack->tokens;
+        const auto known = [&](Token t) { return t >= 0 && t < work.shape.vocabulary; };
+        JIKJI_CHECK(!tokens.empty() && std::all_of(tokens.begin(), tokens.end(), known));
         work.rope.reach(*std::max_element(batch.positions.begin(), batch.positions.end()) + 1);
     }
 

@@ -51,7 +51,7 @@ public:
     Pass(const BaseModel& base, const PassOptions& options);
     ~Pass();
 
-    /// No gradient, no dropout.
+    /// No gradient, no dropout. Requires: tokens, all of the base's vocabulary.
     Loss evaluate(const Pack& pack, const Lora& lora);
 
     /// Adds weight · d(sum of losses) / d(values) to `gradients` (as long as lora.values()).
