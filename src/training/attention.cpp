@@ -15,6 +15,8 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
+constexpr int kForwardPanels = 2;  // see KeyPanels
+constexpr int kBackwardPanels = 3;
 constexpr int kRangeTiles = 4;  // tiles of queries whose key gradients one thread sums up
 
 int blocks_of(int tokens) { return (tokens + kTile - 1) / kTile; }
@@ -59,6 +61,8 @@ public:
     }
     Index out_row() const { return Index{shape_.heads} * shape_.head; }
 
+    /// Of a block; one more where cells are rounded.
+    int panels(int whole) const { return whole + (steps_.pair > 1 ? 1 : 0); }
     /// Panels of keys and values: [kv head][block of the pack][panels].
     std::size_t key_cells(int panels) const {
         return static_cast<std::size_t>(shape_.kv_heads * panels * blocks() * panel_);
@@ -71,10 +75,15 @@ public:
         const int own = block - block_of(sample);
         const auto k = rows(call_.k, call_.kv_row, kv_head, sample, own);
         const auto v = rows(call_.v, call_.kv_row, kv_head, sample, own);
-        Cell* to = keys(all, forward ? 2 : 3, kv_head, block);
+        const int rest = forward ? kForwardPanels : kBackwardPanels;
+        Cell* to = keys(all, panels(rest), kv_head, block);
         const auto pack = [&](const HeadRows<const float>& from, Cell* rows, Cell* pairs) {
-            steps_.pack(from, shape_.head, width_, 1, rounds_, space, rows, pairs, nullptr);
+            steps_.pack(from, shape_.head, width_, 1, rounds_, false, space, rows, pairs, nullptr);
         };
+        if (steps_.pair > 1) {
+            steps_.pack(k, shape_.head, width_, 1, false, true, space, to + rest * panel_, nullptr,
+                        nullptr);
+        }
         if (forward) {
             pack(k, to, nullptr);
             pack(v, nullptr, to + panel_);
@@ -84,8 +93,7 @@ public:
         }
     }
 
-    TileTask task(int sample, int head, int tile, const Cell* keys, int panels,
-                  float* space) const {
+    TileTask task(int sample, int head, int tile, const Cell* keys, int whole, float* space) const {
         const auto mine = [&](auto* x, Index stride) {
             return rows(x, stride, head, sample, tile);
         };
@@ -98,7 +106,8 @@ public:
         t.rounds = rounds_;
         t.scale = 1 / std::sqrt(static_cast<float>(shape_.head));
         t.keys = keys;
-        t.block_cells = panels * panel_;
+        t.block_cells = panels(whole) * panel_;
+        t.rest = whole;
         t.q = mine(call_.q, call_.q_row);
         t.out = mine(call_.out, out_row());
         t.log_sum = call_.log_sum + Index{head} * shape_.tokens + begin(sample) + t.first;
@@ -205,7 +214,7 @@ void backward_unit(const AttentionCall& call, const Attention& a, const Unit& un
     const Index before = Index{unit.block} * kTile * a.width();
     for (int tile = unit.tile; tile < unit.tile_end; ++tile) {
         for (int head = unit.head * a.group(); head < (unit.head + 1) * a.group(); ++head) {
-            TileTask t = a.task(unit.sample, head, tile, keys, 3, space);
+            TileTask t = a.task(unit.sample, head, tile, keys, kBackwardPanels, space);
             t = a.task_back(t, unit.sample, head, tile);
             t.d_k = d_k - before;
             t.d_v = d_v - before;
@@ -242,7 +251,7 @@ void run_forward(const AttentionCall& call) {
     const Attention a(call);
     const std::vector<Unit> units = units_of(a, call.shape, call.shape.heads, 1);
     const std::vector<int> order = order_of(units);
-    const LineFloats keys(a.key_cells(2));
+    const LineFloats keys(a.key_cells(a.panels(kForwardPanels)));
     const int packs = call.shape.kv_heads * a.blocks();
     const LineFloats spaces(tile_space(a.width()) * static_cast<std::size_t>(call.threads));
 #pragma omp parallel num_threads(call.threads)
@@ -255,8 +264,10 @@ void run_forward(const AttentionCall& call) {
 #pragma omp for schedule(dynamic, 1)
         for (const int index : order) {
             const Unit& unit = units[static_cast<std::size_t>(index)];
-            const Cell* own = a.keys(keys.get(), 2, unit.head / a.group(), a.block_of(unit.sample));
-            call.steps->forward(a.task(unit.sample, unit.head, unit.tile, own, 2, space));
+            const Cell* own = a.keys(keys.get(), a.panels(kForwardPanels), unit.head / a.group(),
+                                     a.block_of(unit.sample));
+            call.steps->forward(
+                a.task(unit.sample, unit.head, unit.tile, own, kForwardPanels, space));
         }
     }
 }
@@ -265,7 +276,7 @@ void run_backward(const AttentionCall& call) {
     const Attention a(call);
     const std::vector<Unit> units = units_of(a, call.shape, call.shape.kv_heads, kRangeTiles);
     const std::vector<int> order = order_of(units);
-    const LineFloats keys(a.key_cells(3));
+    const LineFloats keys(a.key_cells(a.panels(kBackwardPanels)));
     const LineFloats sums(
         static_cast<std::size_t>(units.back().sums + 2 * sums_of(a, units.back())));
     const int packs = call.shape.kv_heads * a.blocks();
@@ -280,7 +291,8 @@ void run_backward(const AttentionCall& call) {
 #pragma omp for schedule(dynamic, 1)
         for (const int index : order) {
             const Unit& unit = units[static_cast<std::size_t>(index)];
-            const Cell* own = a.keys(keys.get(), 3, unit.head, a.block_of(unit.sample));
+            const Cell* own =
+                a.keys(keys.get(), a.panels(kBackwardPanels), unit.head, a.block_of(unit.sample));
             backward_unit(call, a, unit, own, sums.get(), space);
         }
 #pragma omp for schedule(static)

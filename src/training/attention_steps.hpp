@@ -70,8 +70,11 @@ inline void stage(const HeadRows<const float>& from, int head, int width, float 
 }
 
 void pack(const HeadRows<const float>& from, int head, int width, float factor, bool rounds,
-          float* space, Cell* rows, Cell* pairs, Cell* lanes) {
+          bool rest, float* space, Cell* rows, Cell* pairs, Cell* lanes) {
     stage(from, head, width, factor, rounds, space);
+    for (int i = 0; rest && i < kTile * width; i += kLanes) {
+        store(space + i, load(space + i) - rounded(load(space + i)));
+    }
     if (pairs) {
         for (int row = 0; row < kTile; row += 2) {
             const float* x = space + row * width;
@@ -215,6 +218,7 @@ struct Mask {
 struct Space {
     float* stage;   // 64 x width
     Cell* q_lanes;  // panels
+    Cell* q_rest;   // as q_lanes, of what rounding took away
     Cell* q_pairs;
     Cell* o_lanes;  // of d_out
     Cell* o_pairs;
@@ -231,7 +235,7 @@ struct Space {
 
     Space(float* at, int width) {
         const auto take = [&at](int count) { return std::exchange(at, at + count); };
-        for (float** x : {&stage, &q_lanes, &q_pairs, &o_lanes, &o_pairs, &sums, &rows}) {
+        for (float** x : {&stage, &q_lanes, &q_rest, &q_pairs, &o_lanes, &o_pairs, &sums, &rows}) {
             *x = take(kTile * width);
         }
         for (float** x : {&scores, &d_weights, &weights, &d_rows, &d_pairs}) *x = take(kTileSquare);
@@ -242,7 +246,7 @@ struct Space {
 inline KeyPanels panels_of(const TileTask& t, int block) {
     const Cell* first = t.keys + block * t.block_cells;
     const std::ptrdiff_t panel = static_cast<std::ptrdiff_t>(kTile) * t.width / kPair;
-    return {first, first + panel, first + 2 * panel, first + panel};
+    return {first, first + panel, first + 2 * panel, first + panel, first + t.rest * panel};
 }
 
 inline int first_block(const TileTask& t) {
@@ -252,10 +256,20 @@ inline int last_block(const TileTask& t) { return (t.first + t.q.count - 1) / kT
 
 /// scores of a part: rows of keys (or values) against lanes of queries (or gradients).
 inline void score(const TileTask& t, const Part& part, const Cell* rows, const Cell* lanes,
-                  float* scores) {
+                  float* scores, bool add) {
     const int cells = t.width / kPair;
     product({rows + part.key * cells, cells, 1, lanes + part.lane, kTile,
-             scores + part.key * kTile + part.lane, kTile, part.keys, part.lanes, cells, false});
+             scores + part.key * kTile + part.lane, kTile, part.keys, part.lanes, cells, add});
+}
+
+/// Scores of queries and keys. Where both are rounded, what rounding took from one meets the other
+/// as well: a score of 50 would be off by 0.1, and its weight by a tenth.
+inline void score_keys(const TileTask& t, const Part& part, const KeyPanels& keys, const Space& s) {
+    score(t, part, keys.k_rows, s.q_lanes, s.scores, false);
+    if constexpr (kPair > 1) {
+        score(t, part, keys.k_rows, s.q_rest, s.scores, true);
+        score(t, part, keys.k_rest, s.q_lanes, s.scores, true);
+    }
 }
 
 /// sums += pairs of keys, transposed, times weights: [width][64].
@@ -264,6 +278,14 @@ inline void add_keys(const TileTask& t, const Part& part, const Cell* pairs, con
     const int key = part.key / kPair;
     product({pairs + key * t.width, 1, t.width, weights + key * kTile + part.lane, kTile,
              sums + part.lane, kTile, t.width, part.lanes, part.keys / kPair, true});
+}
+
+inline void pack_queries(const TileTask& t, const Space& s, Cell* pairs) {
+    const float factor = t.scale * kLog2e;
+    pack(t.q, t.head, t.width, factor, t.rounds, false, s.stage, nullptr, pairs, s.q_lanes);
+    if constexpr (kPair > 1) {
+        pack(t.q, t.head, t.width, factor, false, true, s.stage, nullptr, nullptr, s.q_rest);
+    }
 }
 
 // ---- forward ----
@@ -317,7 +339,7 @@ inline void finish_forward(const TileTask& t, const Space& s) {
 
 void forward(const TileTask& t) {
     const Space s(t.space, t.width);
-    pack(t.q, t.head, t.width, t.scale * kLog2e, t.rounds, s.stage, nullptr, nullptr, s.q_lanes);
+    pack_queries(t, s, nullptr);
     std::fill_n(s.sums, kTile * t.width, 0.0F);
     std::fill_n(s.top, kTile, kHidden);
     std::fill_n(s.sum, kTile, 0.0F);
@@ -327,7 +349,7 @@ void forward(const TileTask& t) {
         const int count = parts_of(t, block, parts);
         for (int i = 0; i < count; ++i) {
             const Part& part = parts[i];
-            score(t, part, keys.k_rows, s.q_lanes, s.scores);
+            score_keys(t, part, keys, s);
             for (int lane = 0; lane < part.lanes; lane += kLanes) {
                 soften_lanes(t, part, part.lane + lane, s);
             }
@@ -403,11 +425,11 @@ inline void add_queries(const TileTask& t, const Part& part, const Cell* weights
 }
 
 inline void prepare_backward(const TileTask& t, const Space& s) {
-    pack(t.d_out, t.head, t.width, 1, t.rounds, s.stage, nullptr, s.o_pairs, s.o_lanes);
+    pack(t.d_out, t.head, t.width, 1, t.rounds, false, s.stage, nullptr, s.o_pairs, s.o_lanes);
     // As the products see it, so that its rounding cancels in weights' gradients minus their mean.
     stage(t.d_out, t.head, t.width, 1, t.rounds || kPair > 1, s.stage);
     dots(t, s);
-    pack(t.q, t.head, t.width, t.scale * kLog2e, t.rounds, s.stage, nullptr, s.q_pairs, s.q_lanes);
+    pack_queries(t, s, s.q_pairs);
     std::fill_n(s.sums, kTile * t.width, 0.0F);
     std::fill_n(s.sum, kTile, kNobody);
     for (int row = 0; row < t.q.count; ++row) s.sum[row] = t.log_sum[row] * kLog2e;
@@ -424,8 +446,8 @@ void backward(const TileTask& t) {
         const int count = parts_of(t, block, parts);
         for (int i = 0; i < count; ++i) {
             const Part& part = parts[i];
-            score(t, part, keys.k_rows, s.q_lanes, s.scores);
-            score(t, part, keys.v_rows, s.o_lanes, s.d_weights);
+            score_keys(t, part, keys, s);
+            score(t, part, keys.v_rows, s.o_lanes, s.d_weights, false);
             for (int lane = 0; lane < part.lanes; lane += 2 * kLanes) {
                 differentiate_lanes(t, part, part.lane + lane, s);
             }

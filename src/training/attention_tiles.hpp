@@ -55,6 +55,7 @@ struct KeyPanels {
     const Cell* k_pairs;
     const Cell* v_rows;
     const Cell* v_pairs;
+    const Cell* k_rest;  // where a cell is two bfloat16: as k_rows, of what rounding took away
 };
 
 /// A tile of queries of one head, and all that they see.
@@ -67,6 +68,7 @@ struct TileTask {
     bool rounds;       // cells of one value are rounded to bfloat16 even so
     float scale;       // of scores
     const Cell* keys;  // panels of the sample's blocks, block_cells apart
+    int rest;          // which of them is k_rest
     std::ptrdiff_t block_cells;
     HeadRows<const float> q;
     HeadRows<float> out;  // written by forward, read by backward
@@ -81,9 +83,10 @@ struct TileTask {
 struct AttentionSteps {
     const char* name;
     int pair;
-    /// Those panels of up to 64 rows, times `factor`, that are not null. `space`: 64 x width.
+    /// Those panels of up to 64 rows, times `factor`, that are not null; of what rounding takes
+    /// away from them, if `rest`. `space`: 64 x width.
     void (*pack)(const HeadRows<const float>& from, int head, int width, float factor, bool rounds,
-                 float* space, Cell* rows, Cell* pairs, Cell* lanes);
+                 bool rest, float* space, Cell* rows, Cell* pairs, Cell* lanes);
     void (*forward)(const TileTask& task);
     void (*backward)(const TileTask& task);
 };
