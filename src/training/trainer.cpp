@@ -60,7 +60,8 @@ std::string targets_of(const LoraOptions& lora) {
     return out;
 }
 
-/// Everything that the values depend on. The number of threads and the memory do not belong to it.
+/// Everything that the values depend on, but for the last bits: oneDNN may cut a sum in another way
+/// for another number of threads, and a run may go on with one.
 std::string identity_of(const Split& data, const TrainOptions& options, const PassOptions& pass) {
     const OptimiserOptions& o = options.optimiser;
     std::string out = fmt::format("base={}\ndata={}\n", options.base_id, sum_of(data));

@@ -1,6 +1,7 @@
 #pragma once
 // A whole run: epochs over shuffled samples, optimiser steps, held-out loss, checkpoints, resuming.
-// The same seed, data and options give bit-equal values, with and without stops in between.
+// The same seed, data and options give bit-equal values at the same number of threads, with and
+// without stops in between.
 // Threads: one caller; `stop` may be set from any.
 #include <atomic>
 #include <cstdint>
