@@ -35,7 +35,6 @@ WORDS_OF_ABSTRACT = 60
 PEFT = BENCH / "peft"
 PACKAGES = ["torch==2.13.0", "peft==0.21.0", "transformers==5.24.0", "gguf==0.19.0"]
 PARITY_STEPS = 20
-LONG_STEPS = 200  # for bf16, whose losses are compared smoothed
 
 
 def install_peft():
@@ -81,6 +80,29 @@ def titles(count):
     return records[:count]
 
 
+# Of SmolLM2-135M, rank 8: what one layer's adapters hold, in the order in which they lie.
+RANK, WIDTH, HEAD, HEADS, KV_HEADS = 8, 576, 64, 9, 3
+MATRICES = {"q.A": RANK * WIDTH, "q.B": HEADS * HEAD * RANK, "v.A": RANK * WIDTH,
+            "v.B": KV_HEADS * HEAD * RANK}
+
+
+def matrices(values):
+    at = 0
+    while at < len(values):
+        for kind, size in MATRICES.items():
+            yield kind, values[at:at + size]
+            at += size
+
+
+def gguf_rows(b):
+    """Rows of q's B from halves, as Hugging Face turns them, to pairs, as a GGUF has them."""
+    rows = [b[i:i + RANK] for i in range(0, len(b), RANK)]
+    half = HEAD // 2
+    order = [head + part * half + i for head in range(0, len(rows), HEAD) for i in range(half)
+             for part in range(2)]
+    return [x for row in order for x in rows[row]]
+
+
 def cosine(a, b):
     dot = sum(x * y for x, y in zip(a, b, strict=True))
     return dot / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5
@@ -115,7 +137,7 @@ class Bench:
         initial, finals = self.folder / "initial.json", [self.folder / f"{x}.json" for x in "ab"]
         theirs = self.peft("float32", PARITY_STEPS, "--initial", initial, "--final", finals[0])
         exact = self.jikji("f32", PARITY_STEPS, "--initial", initial, "--final", finals[1])
-        ours = self.jikji("bf16", LONG_STEPS, "--initial", initial)
+        ours = self.jikji("bf16", self.options.long_steps, "--initial", initial)
         theirs_bf16 = self.peft("bfloat16", self.options.bf16_steps)
         again = self.jikji("bf16", PARITY_STEPS, "--initial", initial)
         self.speed(max(theirs, theirs_bf16, key=lambda r: r["tokens_per_second"]), ours, again)
@@ -139,12 +161,17 @@ class Bench:
         self.report.add(f"first {PARITY_STEPS} losses, float32, greatest difference",
                         f"{apart:.1e}", "", "≤ 1e-4", apart <= 1e-4)
         print(f"    losses {theirs['losses'][0]:.4f} … {theirs['losses'][-1]:.4f}")
+        theirs, ours = (list(matrices(json.loads(final.read_text()))) for final in finals)
+        theirs = [gguf_rows(x) if kind == "q.B" else x for kind, x in theirs]
+        least = min(cosine(a, b) for a, (_, b) in zip(theirs, ours, strict=True))
+        self.report.add(f"A and B after {PARITY_STEPS} steps, least cosine", f"{least:.6f}", "",
+                        "≥ 0.9999", least >= 0.9999)
 
     def smoothed_losses(self, initial, ours):
-        exact = self.jikji("f32", LONG_STEPS, "--initial", initial)
+        exact = self.jikji("f32", self.options.long_steps, "--initial", initial)
         apart = max(abs(a / b - 1) for a, b in zip(smoothed(ours["losses"]),
                                                    smoothed(exact["losses"]), strict=True))
-        self.report.add(f"{LONG_STEPS} losses, bf16 against float32, smoothed", f"{apart:.2%}", "",
+        self.report.add(f"{self.options.long_steps} losses, bf16 against float32, smoothed", f"{apart:.2%}", "",
                         "≤ 1 %", apart <= 0.01)
 
     def shape_7b(self):
@@ -234,6 +261,8 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=SEED_TASKS, help="training data, JSON lines")
     parser.add_argument("--bf16-steps", type=int, default=6, help="of PyTorch in bfloat16")
+    parser.add_argument("--long-steps", type=int, default=200,
+                        help="of bf16 against float32, whose losses are compared smoothed")
     parser.add_argument("--learn-samples", type=int, default=1000, help="of the row that learns")
     parser.add_argument("--only", default="", help="rows, by a part of their name: peft,7b")
     options = parser.parse_args()
