@@ -37,7 +37,7 @@ async (payloads) => {
         if (shown.length !== before + 1) bad.push(['nothing shown', payload]);
         for (const node of shown.at(-1)?.querySelectorAll('*') ?? []) lookAt(node, payload);
         if (before === 40) {
-            document.querySelector('.top > button').click();  // a new chat, for speed
+            document.querySelector('.top .new-chat').click();  // a new chat, for speed
             await until(() => done() === 0);
         }
     }

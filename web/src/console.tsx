@@ -136,7 +136,7 @@ function Top(props: TopProps) {
             >
                 {t.training}
             </button>
-            <button type="button" disabled={props.empty} onClick={props.clear}>
+            <button type="button" class="new-chat" disabled={props.empty} onClick={props.clear}>
                 {t.clear}
             </button>
             <button
