@@ -51,17 +51,38 @@ function(jikji_tests name sources links)
         file(STRINGS ${source} lines REGEX "^TEST_SUITE_BEGIN\\(\"")
         foreach(line IN LISTS lines)
             string(REGEX REPLACE "^TEST_SUITE_BEGIN\\(\"([^\"]+)\"\\);.*" "\\1" suite "${line}")
-            add_test(NAME ${name}.${suite} COMMAND ${target} --test-suite=${suite})
-            # A suite that matches nothing passes in doctest 2.4.9: make it fail.
-            set_tests_properties(${name}.${suite} PROPERTIES
-                FAIL_REGULAR_EXPRESSION "test cases: +0 " TIMEOUT 300)
-            # ThreadSanitizer does not see how libgomp's threads wait for each other, and would take
-            # all that they share for races. Our own threads are what it is for.
-            if(JIKJI_SANITIZE MATCHES thread)
-                set(known "suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
-                set_tests_properties(${name}.${suite} PROPERTIES ENVIRONMENT
-                    "OMP_THREAD_LIMIT=1;TSAN_OPTIONS=${known}")
-            endif()
+            jikji_suite(${name} ${suite} "")
         endforeach()
     endforeach()
+endfunction()
+
+# One suite as a ctest entry. LEVEL limits what of the CPU is used (base/cpu.hpp); "" = all.
+function(jikji_suite folder suite level)
+    set(name ${folder}.${suite})
+    set(environment)
+    if(level)
+        set(name "${name}@${level}")
+        list(APPEND environment "JIKJI_CPU=${level}")
+    endif()
+    # ThreadSanitizer does not see how libgomp's threads wait for each other, and would take all
+    # that they share for races. Our own threads are what it is for.
+    if(JIKJI_SANITIZE MATCHES thread)
+        list(APPEND environment OMP_THREAD_LIMIT=1
+            "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+    endif()
+    add_test(NAME ${name} COMMAND jikji_${folder}_tests --test-suite=${suite})
+    # A suite that matches nothing passes in doctest 2.4.9: make it fail.
+    set_tests_properties(${name} PROPERTIES FAIL_REGULAR_EXPRESSION "test cases: +0 " TIMEOUT 300
+        ENVIRONMENT "${environment}")
+endfunction()
+
+# The given suites of a folder once more, as CPUs with less than this one run them.
+function(jikji_suites_on_lesser_cpus folder)
+    if(TARGET jikji_${folder}_tests)
+        foreach(level portable avx2 avx512)
+            foreach(suite IN LISTS ARGN)
+                jikji_suite(${folder} ${suite} ${level})
+            endforeach()
+        endforeach()
+    endif()
 endfunction()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cpu.hpp"
 #include "base/error.hpp"
 #include "encoder/pass.hpp"
 
@@ -20,11 +21,9 @@ Rows share(int rows, int thread, int threads) {
 std::vector<const Steps*> steps_here() {
     std::vector<const Steps*> out;
 #if defined(__x86_64__)
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (avx512 && __builtin_cpu_supports("avx512bf16")) out.push_back(&kBf16Steps);
-    if (avx512) out.push_back(&kAvx512Steps);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) out.push_back(&kAvx2Steps);
+    if (cpu::has_avx512_bf16()) out.push_back(&kBf16Steps);
+    if (cpu::has_avx512()) out.push_back(&kAvx512Steps);
+    if (cpu::has_avx2()) out.push_back(&kAvx2Steps);
 #endif
     out.push_back(&kPortableSteps);
     return out;

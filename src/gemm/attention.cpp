@@ -1,8 +1,8 @@
 #include "gemm/attention.hpp"
 
+#include "base/cpu.hpp"
 #include "base/error.hpp"
 #include "gemm/attention_run.hpp"
-#include "gemm/features.hpp"
 
 namespace jikji::gemm {
 namespace {
@@ -95,12 +95,8 @@ bool attention_supports(int dim, int dim_v) noexcept {
 }
 
 AttentionKernel best_attention_kernel() noexcept {
-#if defined(__x86_64__)
-    if (has_avx512_bf16()) return AttentionKernel::kAvx512Bf16;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        return AttentionKernel::kAvx2;
-    }
-#endif
+    if (cpu::has_avx512_bf16()) return AttentionKernel::kAvx512Bf16;
+    if (cpu::has_avx2()) return AttentionKernel::kAvx2;
     return AttentionKernel::kPortable;
 }
 

@@ -1,5 +1,6 @@
 #include "gemm/bf16.hpp"
 
+#include "base/cpu.hpp"
 #include "gemm/features.hpp"
 
 namespace jikji::gemm {
@@ -25,7 +26,7 @@ JIKJI_AVX512_BF16 void round_avx512(const float* from, Bf16* to, std::size_t cou
 
 void to_bf16(const float* from, Bf16* to, std::size_t count) {
 #ifdef JIKJI_X86
-    if (has_avx512_bf16()) return round_avx512(from, to, count);
+    if (cpu::has_avx512_bf16()) return round_avx512(from, to, count);
 #endif
     round_plainly(from, to, count);
 }

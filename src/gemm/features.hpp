@@ -1,5 +1,6 @@
 #pragma once
-// What this CPU can do, asked when the program runs: it may have been built on another one.
+// For functions that are compiled for more than every x86-64 has, and run where base/cpu.hpp says
+// that the CPU has it.
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define JIKJI_X86 1
@@ -10,20 +11,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
-// For functions that only run after has_avx512_bf16() said yes.
+// Only after cpu::has_avx512_bf16() said yes.
 #define JIKJI_AVX512_BF16 \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma,f16c")))
 #endif
-
-namespace jikji::gemm {
-
-inline bool has_avx512_bf16() {
-#ifdef JIKJI_X86
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-    return false;
-#endif
-}
-
-}  // namespace jikji::gemm

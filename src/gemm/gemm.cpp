@@ -7,9 +7,9 @@
 #include <mutex>
 #include <vector>
 
+#include "base/cpu.hpp"
 #include "base/error.hpp"
 #include "gemm/bf16.hpp"
-#include "gemm/features.hpp"
 #include "gemm/int8.hpp"
 #include "gemm/panels.hpp"
 
@@ -48,7 +48,7 @@ public:
         const Desc x({shape.m, shape.k}, type, dnnl::memory::dims{shape.k, 1});
         const Desc y({shape.m, shape.n}, dnnl::memory::data_type::f32,
                      dnnl::memory::dims{shape.n, 1});
-        dnnl::matmul product(dnnl::matmul::primitive_desc({x, weights, y}, cpu()));
+        dnnl::matmul product(dnnl::matmul::primitive_desc({x, weights, y}, cpu_engine()));
         made_.emplace(shape, product);
         return product;
     }
@@ -74,10 +74,10 @@ void run(const void* x, int m, const Panels::Data& w, float* y, int threads) {
         primitives().get({m, w.n, w.k, threads, w.precision}, w.layout.desc);
     const Desc from({m, w.k}, data_type(w.precision), dnnl::memory::dims{w.k, 1});
     const Desc to({m, w.n}, dnnl::memory::data_type::f32, dnnl::memory::dims{w.n, 1});
-    dnnl::stream stream(cpu());
-    product.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(from, cpu(), const_cast<void*>(x))},
+    dnnl::stream stream(cpu_engine());
+    product.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(from, cpu_engine(), const_cast<void*>(x))},
                              {DNNL_ARG_WEIGHTS, w.memory},
-                             {DNNL_ARG_DST, dnnl::memory(to, cpu(), y)}});
+                             {DNNL_ARG_DST, dnnl::memory(to, cpu_engine(), y)}});
     stream.wait();
 }
 
@@ -136,7 +136,7 @@ int slab_rows(int k, Precision precision) {
 
 }  // namespace
 
-Precision best_precision() { return has_avx512_bf16() ? Precision::kBf16 : Precision::kF32; }
+Precision best_precision() { return cpu::has_avx512_bf16() ? Precision::kBf16 : Precision::kF32; }
 
 Precision best_precision_of_quantised(int block, int k) {
     if (!has_int8() || k % block_of(Precision::kInt8) != 0) return best_precision();

@@ -5,7 +5,7 @@
 #include <new>
 #include <vector>
 
-#include "gemm/features.hpp"
+#include "base/cpu.hpp"
 #include "gemm/int8_kernels.hpp"
 
 namespace jikji::gemm {
@@ -158,14 +158,7 @@ Bytes make_bytes(std::size_t size) {
     return Bytes(static_cast<std::uint8_t*>(::operator new[](size, std::align_val_t{kAlignment})));
 }
 
-bool has_int8() {
-#ifdef JIKJI_X86
-    return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-    return false;
-#endif
-}
+bool has_int8() { return cpu::has_avx512_vnni(); }
 
 std::size_t int8_bytes(int n, int k, int block) {
     return static_cast<std::size_t>(strips_of(n)) * static_cast<std::size_t>(k / block) *

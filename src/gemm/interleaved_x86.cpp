@@ -8,25 +8,13 @@
 
 #include <utility>
 
+#include "base/cpu.hpp"
+
 #define JIKJI_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #define JIKJI_AVX2 __attribute__((target("avx2,fma,f16c")))
 
 namespace jikji::gemm {
 namespace {
-
-bool has_avx512() {
-    static const bool has =
-        __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-        __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
-    return has;
-}
-
-bool has_avx2() {
-    static const bool has = __builtin_cpu_supports("avx2") != 0 &&
-                            __builtin_cpu_supports("fma") != 0 &&
-                            __builtin_cpu_supports("f16c") != 0;
-    return has;
-}
 
 constexpr int kLanes = kBlockColumns / 4;  // 32-bit pieces of an input block
 
@@ -184,20 +172,20 @@ JIKJI_AVX2 void round_blocks(const float* x, std::int64_t k, RoundedBlock* out) 
 }  // namespace
 
 bool round_row_avx2(const float* x, std::int64_t k, RoundedBlock* out) {
-    if (!has_avx2()) return false;
+    if (!cpu::has_avx2()) return false;
     round_blocks(x, k, out);
     return true;
 }
 
 GroupKernel avx512_kernel(BlockType type, int m) {
-    if (!has_avx512()) return nullptr;
+    if (!cpu::has_avx512_vnni()) return nullptr;
     if (type == BlockType::kQ4_0) return pick_avx512<BlockType::kQ4_0>(m);
     if (type == BlockType::kQ4_1) return pick_avx512<BlockType::kQ4_1>(m);
     return pick_avx512<BlockType::kQ8_0>(m);
 }
 
 GroupKernel avx2_kernel(BlockType type, int m) {
-    if (!has_avx2()) return nullptr;
+    if (!cpu::has_avx2()) return nullptr;
     if (type == BlockType::kQ4_0) return pick_avx2<BlockType::kQ4_0>(m);
     if (type == BlockType::kQ4_1) return pick_avx2<BlockType::kQ4_1>(m);
     return nullptr;

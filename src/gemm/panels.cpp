@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 #include "gemm/tile.hpp"
 
@@ -12,9 +13,27 @@ namespace jikji::gemm {
 using Desc = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
 
+namespace {
+
+dnnl::cpu_isa most_of_onednn() {
+    switch (cpu::level()) {
+        case cpu::Level::kPortable: return dnnl::cpu_isa::sse41;
+        case cpu::Level::kAvx2: return dnnl::cpu_isa::avx2;
+        case cpu::Level::kAvx512: return dnnl::cpu_isa::avx512_core;
+        case cpu::Level::kAvx512Bf16: return dnnl::cpu_isa::avx512_core_bf16;
+        case cpu::Level::kAll: break;
+    }
+    return dnnl::cpu_isa::all;
+}
+
+}  // namespace
+
 // One engine for the process: it is a handle without state of its own.
-const dnnl::engine& cpu() {
-    static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+const dnnl::engine& cpu_engine() {
+    static const dnnl::engine engine = [] {
+        dnnl::set_max_cpu_isa(most_of_onednn());  // counts until the first primitive is made
+        return dnnl::engine(dnnl::engine::kind::cpu, 0);
+    }();
     return engine;
 }
 
@@ -32,7 +51,7 @@ Layout layout_of(int n, int k, Precision precision) {
     const auto type = data_type(precision);
     const Desc x({kRows, k}, type, dnnl::memory::dims{k, 1});
     const Desc y({kRows, n}, dnnl::memory::data_type::f32, dnnl::memory::dims{n, 1});
-    const dnnl::matmul::primitive_desc product({x, Desc({k, n}, type, Tag::any), y}, cpu());
+    const dnnl::matmul::primitive_desc product({x, Desc({k, n}, type, Tag::any), y}, cpu_engine());
     Layout layout{product.weights_desc()};
     layout.tiled =
         precision == Precision::kBf16 && layout.desc == Desc({k, n}, type, Tag::BA16a64b2a);
@@ -75,9 +94,9 @@ void fill_generally(Panels::Data& data, const Source& source, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int row = 0; row < data.n; ++row)
         source(row, 1, 0, data.k, rows.data() + static_cast<std::size_t>(row) * k, data.k);
-    dnnl::memory plain({{data.k, data.n}, dnnl::memory::data_type::f32, Tag::ba}, cpu(),
+    dnnl::memory plain({{data.k, data.n}, dnnl::memory::data_type::f32, Tag::ba}, cpu_engine(),
                        rows.data());
-    dnnl::stream stream(cpu());
+    dnnl::stream stream(cpu_engine());
     dnnl::reorder(plain, data.memory).execute(stream, plain, data.memory);
     stream.wait();
 }
@@ -94,7 +113,7 @@ std::unique_ptr<Panels::Data> make_data(int n, int k, Precision precision) {
         return data;
     }
     data->layout = layout_of(n, k, precision);
-    data->memory = dnnl::memory(data->layout.desc, cpu());
+    data->memory = dnnl::memory(data->layout.desc, cpu_engine());
     return data;
 }
 

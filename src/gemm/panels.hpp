@@ -23,7 +23,7 @@ struct Panels::Data {
     Bytes bytes;  // of kInt8, which has neither layout nor memory
 };
 
-const dnnl::engine& cpu();
+const dnnl::engine& cpu_engine();
 dnnl::memory::data_type data_type(Precision precision);
 /// Memory for a matrix of this shape, and what fills it.
 std::unique_ptr<Panels::Data> make_data(int n, int k, Precision precision);

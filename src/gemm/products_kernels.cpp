@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 #include "gemm/features.hpp"
 #include "gemm/transpose.hpp"
-
-#ifdef JIKJI_X86
-#include <cpuid.h>
-#endif
 
 namespace jikji::gemm {
 namespace {
@@ -238,29 +235,16 @@ void multiply_avx512(const Step* a, const Step* b, int steps, const Tile& tile) 
     }
 }
 
-bool has_avx512() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-/// AMX-BF16. Not by __builtin_cpu_supports(): clang 14 does not know that name.
-bool has_amx() {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
-}
-
 template <bool kHalves>
 const ProductKernels* for_x86() {
     static const ProductKernels avx512{pack_avx512<kHalves>, multiply_avx512<kHalves>};
     static const ProductKernels avx2{pack_plainly<kHalves>, multiply_avx2<kHalves>};
-    if (kHalves ? has_avx512_bf16() : has_avx512()) return &avx512;
-    return has_avx2() ? &avx2 : nullptr;
+    if (kHalves ? cpu::has_avx512_bf16() : cpu::has_avx512()) return &avx512;
+    return cpu::has_avx2() ? &avx2 : nullptr;
 }
 
 #else
 
-bool has_avx512() { return false; }
-bool has_amx() { return false; }
 template <bool kHalves>
 const ProductKernels* for_x86() {
     return nullptr;
@@ -282,7 +266,8 @@ const ProductKernels& product_kernels(Precision precision, bool portable) {
 }
 
 bool product_kernels_are_best(Precision precision) {
-    return precision == Precision::kBf16 ? has_avx512_bf16() && !has_amx() : has_avx512();
+    return precision == Precision::kBf16 ? cpu::has_avx512_bf16() && !cpu::has_amx_bf16()
+                                         : cpu::has_avx512();
 }
 
 }  // namespace jikji::gemm

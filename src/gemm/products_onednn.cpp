@@ -43,7 +43,7 @@ public:
             attributes.set_post_ops(after);
         }
         dnnl::matmul made(
-            dnnl::matmul::primitive_desc({plan.a, plan.b, plan.c}, attributes, cpu()));
+            dnnl::matmul::primitive_desc({plan.a, plan.b, plan.c}, attributes, cpu_engine()));
         made_.emplace(key, made);
         return made;
     }
@@ -90,11 +90,11 @@ void product_by_onednn(const Factor& a, const Factor& b, float* c, int ldc, bool
                   plan.b.dims(), {b.transposed, b.stride},
                   ldc,           a.precision,
                   add,           threads};
-    dnnl::stream stream(cpu());
+    dnnl::stream stream(cpu_engine());
     primitives().get(key, plan).execute(
-        stream, {{DNNL_ARG_SRC, dnnl::memory(plan.a, cpu(), const_cast<void*>(a.data))},
-                 {DNNL_ARG_WEIGHTS, dnnl::memory(plan.b, cpu(), const_cast<void*>(b.data))},
-                 {DNNL_ARG_DST, dnnl::memory(plan.c, cpu(), c)}});
+        stream, {{DNNL_ARG_SRC, dnnl::memory(plan.a, cpu_engine(), const_cast<void*>(a.data))},
+                 {DNNL_ARG_WEIGHTS, dnnl::memory(plan.b, cpu_engine(), const_cast<void*>(b.data))},
+                 {DNNL_ARG_DST, dnnl::memory(plan.c, cpu_engine(), c)}});
     stream.wait();
     omp_set_num_threads(before);
 }

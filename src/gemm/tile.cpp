@@ -1,5 +1,6 @@
 #include "gemm/tile.hpp"
 
+#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 #include "gemm/features.hpp"
 #include "gemm/transpose.hpp"
@@ -38,7 +39,7 @@ JIKJI_AVX512_BF16 void tile_avx512(const float* from, int stride, int columns, B
 
 void tile_rows(const float* from, int stride, int columns, Bf16* to) {
 #ifdef JIKJI_X86
-    if (has_avx512_bf16()) return tile_avx512(from, stride, columns, to);
+    if (cpu::has_avx512_bf16()) return tile_avx512(from, stride, columns, to);
 #endif
     tile_plainly(from, stride, columns, to);
 }

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "base/cpu.hpp"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define JIKJI_X86 1
 #ifndef __clang__
@@ -122,20 +124,15 @@ JIKJI_AVX512 void f16(const void* values, float* out, std::int64_t count) {
     for (; i < count; ++i) out[i] = _cvtsh_ss(at[i]);
 }
 
-bool has_avx512() {
-    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("f16c");
-}
-
 #endif
 
 }  // namespace
 
 ToFloats to_floats_of(int type) {
 #ifdef JIKJI_X86
-    if (type == GGML_TYPE_Q4_K && has_avx512()) return q4_k;
-    if (type == GGML_TYPE_Q6_K && has_avx512()) return q6_k;
-    if (type == GGML_TYPE_F16 && has_avx512()) return f16;
+    if (type == GGML_TYPE_Q4_K && cpu::has_avx512()) return q4_k;
+    if (type == GGML_TYPE_Q6_K && cpu::has_avx512()) return q6_k;
+    if (type == GGML_TYPE_F16 && cpu::has_avx512()) return f16;
 #endif
     return ggml_get_type_traits(static_cast<ggml_type>(type))->to_float;
 }

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <numeric>
 
-#include "gemm/features.hpp"
+#include "base/cpu.hpp"
 #include "training/attention_tiles.hpp"
 
 namespace jikji::training {
@@ -233,15 +233,11 @@ float* space_of(const LineFloats& spaces, const Attention& a) {
 std::vector<const AttentionSteps*> attention_steps(gemm::Precision precision) {
     std::vector<const AttentionSteps*> steps;
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512dq");
-    if (precision == gemm::Precision::kBf16 && avx2 && gemm::has_avx512_bf16()) {
+    if (precision == gemm::Precision::kBf16 && cpu::has_avx512_bf16()) {
         steps.push_back(&kBf16Attention);
     }
-    if (avx512) steps.push_back(&kAvx512Attention);
-    if (avx2) steps.push_back(&kAvx2Attention);
+    if (cpu::has_avx512()) steps.push_back(&kAvx512Attention);
+    if (cpu::has_avx2()) steps.push_back(&kAvx2Attention);
 #endif
     steps.push_back(&kPortableAttention);
     return steps;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 
 using namespace jikji::training;
@@ -18,10 +19,8 @@ using Floats = std::vector<float>;
 std::vector<const Kernels*> sets() {
     std::vector<const Kernels*> all{&kPortableKernels};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        all.push_back(&kAvx2Kernels);
-    }
-    if (&kernels() == &kAvx512Kernels) all.push_back(&kAvx512Kernels);
+    if (jikji::cpu::has_avx2()) all.push_back(&kAvx2Kernels);
+    if (jikji::cpu::has_avx512()) all.push_back(&kAvx512Kernels);
 #endif
     return all;
 }
