@@ -1,9 +1,9 @@
 // How precise training's pass is on a real model, on the tokens of a text: losses against
-// llama.cpp's logits (row 3 of the tests), gradients in bfloat16 against float32 (row 2: the least
-// cosine of a tensor, and lengths).
+// llama.cpp's logits (row 3 of the tests; with an adapter row 7), gradients in bfloat16 against
+// float32 (row 2: the least cosine of a tensor, and lengths).
 //
 //   jikji_train_precision_bench MODEL TEXTFILE [--tokens N] [--threads N] [--rank N]
-//                               [--targets all]
+//                               [--targets all] [--adapter FILE]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include <string>
 
 #include "llama/context.hpp"
+#include "training/adapter_file.hpp"
 #include "training/pass.hpp"
 
 namespace {
@@ -26,6 +27,7 @@ using gemm::Precision;
 struct Options {
     std::string model;
     std::string text;
+    std::string adapter;
     int tokens = 1024;
     LoraOptions lora;
     PassOptions pass{.threads = 2};
@@ -39,6 +41,7 @@ Options parse(int argc, char** argv) {
         const std::string name = argv[i], value = argv[i + 1];
         if (name == "--tokens") o.tokens = std::stoi(value);
         if (name == "--threads") o.pass.threads = std::stoi(value);
+        if (name == "--adapter") o.adapter = value;
         if (name == "--rank") o.lora.rank = std::stoi(value);
         if (name == "--targets" && value == "all") {
             o.lora.targets = {Module::kQ,    Module::kK,  Module::kV,   Module::kO,
@@ -102,42 +105,68 @@ void gradients_of_both(const Options& o, const BaseModel& base, const Pack& pack
         ratio_most);
 }
 
-void precision(const Options& o, const BaseModel& base) {
+using Model = std::shared_ptr<const llama::Model>;
+
+Pack pack_of(const Options& o, const llama::Model& model) {
     std::ifstream file(o.text);
     std::stringstream text;
     text << file.rdbuf();
-    const auto model = std::make_shared<llama::Model>(o.model, llama::ModelOptions{});
-    auto tokens = model->tokenize(text.str(), true, false);
+    auto tokens = model.tokenize(text.str(), true, false);
     tokens.resize(std::min<std::size_t>(tokens.size(), static_cast<std::size_t>(o.tokens)));
     Pack pack{tokens, std::vector<std::uint8_t>(tokens.size(), 1), {0}, {0}};
     pack.learnt[0] = 0;
-    const int count = static_cast<int>(tokens.size());
-    llama::Context context(model, {.cells = count, .batch = count, .outputs = count, .threads = 2});
+    return pack;
+}
+
+/// What llama.cpp makes of it, from its own logits.
+Loss loss_in_llama(const Model& model, const std::string& adapter, const Pack& pack) {
+    const int count = static_cast<int>(pack.tokens.size());
+    llama::Context context(model, {.cells = count,
+                                   .batch = count,
+                                   .outputs = count,
+                                   .threads = 2,
+                                   .adapter = adapter});
     std::vector<llama::BatchToken> batch;
-    for (int i = 0; i < count; ++i)
-        batch.push_back({tokens[static_cast<std::size_t>(i)], i, 0, true});
+    for (int i = 0; i < count; ++i) {
+        batch.push_back({pack.tokens[static_cast<std::size_t>(i)], i, 0, true});
+    }
     context.decode(batch);
-    double wanted = 0;
-    int right = 0;
-    for (int i = 0; i + 1 < count; ++i) {
-        const auto logits = context.logits(i);
-        const auto target = static_cast<std::size_t>(tokens[static_cast<std::size_t>(i) + 1]);
+    Loss loss;
+    for (; loss.tokens + 1 < count; ++loss.tokens) {
+        const auto logits = context.logits(loss.tokens);
+        const auto target = pack.tokens[static_cast<std::size_t>(loss.tokens) + 1];
         double sum = 0;
         for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
-        wanted += std::log(sum) - static_cast<double>(logits[target]);
-        right += std::max_element(logits.begin(), logits.end()) - logits.begin() ==
-                 static_cast<long>(target);
+        loss.sum += std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(target)]);
+        loss.right += std::max_element(logits.begin(), logits.end()) - logits.begin() == target;
     }
-    fmt::print("row 3: {} tokens; llama.cpp {:.5f} nats, {} right\n", count, wanted / (count - 1),
-               right);
-    const Lora none(base.shape(), {});
+    return loss;
+}
+
+void print(const char* row, const char* who, const Loss& loss) {
+    const double mean = loss.sum / loss.tokens;
+    fmt::print("{}: {}: {:.5f} nats a token, perplexity {:.4f}, {} of {} right\n", row, who, mean,
+               std::exp(mean), loss.right, loss.tokens);
+}
+
+void losses_here(const char* row, const Options& o, const BaseModel& base, const Lora& lora,
+                 const Pack& pack) {
     for (const Precision p : {Precision::kF32, Precision::kBf16}) {
         PassOptions options = o.pass;
         options.precision = p;
-        const Loss loss = Pass(base, options).evaluate(pack, none);
-        fmt::print("row 3: {}: {:.5f} nats, {} right\n",
-                   p == Precision::kF32 ? "float32" : "bfloat16", loss.sum / loss.tokens,
-                   loss.right);
+        print(row, p == Precision::kF32 ? "float32" : "bfloat16",
+              Pass(base, options).evaluate(pack, lora));
+    }
+}
+
+void precision(const Options& o, const BaseModel& base) {
+    const auto model = std::make_shared<llama::Model>(o.model, llama::ModelOptions{});
+    const Pack pack = pack_of(o, *model);
+    print("row 3", "llama.cpp", loss_in_llama(model, "", pack));
+    losses_here("row 3", o, base, Lora(base.shape(), {}), pack);  // its B is zero
+    if (!o.adapter.empty()) {
+        print("row 7", "llama.cpp", loss_in_llama(model, o.adapter, pack));
+        losses_here("row 7", o, base, read_adapter(o.adapter, base.shape()), pack);
     }
     gradients_of_both(o, base, pack);
 }
