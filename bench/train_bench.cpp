@@ -18,6 +18,7 @@
 
 #include "llama/log.hpp"
 #include "llama/model.hpp"
+#include "models/machine_memory.hpp"
 #include "training/base_model.hpp"
 #include "training/dataset.hpp"
 #include "training/model_tokeniser.hpp"
@@ -50,12 +51,11 @@ struct Arguments {
     int whole(const std::string& name, int otherwise) const {
         return std::stoi(text(name, std::to_string(otherwise)));
     }
-    training::PassOptions pass() const {
-        const gemm::Precision best = gemm::best_precision();
-        const std::string wanted = text("precision", "");
-        return {.precision = wanted == "f32" ? gemm::Precision::kF32 : best,
-                .threads = whole("threads", 2),
-                .weight_bytes_most = 2ull << 30};
+    /// As a job takes it (training/job_prepare.cpp).
+    training::PassOptions pass(const training::BaseModel& base) const {
+        training::PassOptions out{.threads = whole("threads", 2)};
+        if (text("precision", "") == "f32") out.precision = gemm::Precision::kF32;
+        return training::within_free(out, base, models::memory_available());
     }
 };
 
@@ -124,7 +124,7 @@ public:
           samples_(read_samples(arguments.file)),
           options_{.learning_rate = arguments.number("rate", 3e-4)},
           lora_(base.shape(), {.dropout = static_cast<float>(arguments.number("dropout", 0))}),
-          pass_(base, arguments.pass()),
+          pass_(base, arguments.pass(base)),
           optimiser_(options_, lora_.values().size()) {
         set_initial(lora_, arguments.text("initial", ""));
     }
@@ -201,7 +201,7 @@ void time_parts(const Arguments& arguments) {
     const training::Shape& shape = base.shape();
     training::Lora lora(shape, {.dropout = 0});
     lora.initialise(1);
-    training::Pass pass(base, arguments.pass());
+    training::Pass pass(base, arguments.pass(base));
     const int tokens = arguments.whole("tokens", 1024), length = arguments.whole("length", 256);
     const training::Pack pack = random_pack(shape, tokens, length);
     std::vector<float> gradients(lora.values().size());

@@ -15,9 +15,7 @@
 namespace jikji::training {
 namespace {
 
-constexpr double kHeldOutMost = 100;   // samples; more cost time and tell little
-constexpr double kMemoryShare = 0.5;   // of what is free, where nothing else is said
-constexpr double kWeightsShare = 0.6;  // of that; the rest is for activations
+constexpr double kHeldOutMost = 100;  // samples; more cost time and tell little
 constexpr std::size_t kHashBytes = 1 << 20;
 
 void note(PreparedEvent& said, std::string english, std::string korean) {
@@ -68,8 +66,12 @@ Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
     const auto model = std::make_shared<llama::Model>(
         spec.base, llama::ModelOptions{.gpu_layers = 0, .vocab_only = true});
     const Tokeniser tokeniser = tokeniser_of(model);
-    const int tokens_most = shape.context > 0 ? std::min(spec.sample_tokens_most, shape.context)
-                                              : spec.sample_tokens_most;
+    int tokens_most = spec.sample_tokens_most;
+    // Beyond a window, libllama would answer with more than was seen here: it knows no window of
+    // this family.
+    for (const int most : {shape.context, shape.window}) {
+        if (most > 0) tokens_most = std::min(tokens_most, most);
+    }
     auto samples = samples_of(spec.data, tokeniser, spec, tokens_most, said);
     if (said.template_name == "alpaca") note_alpaca(said, tokeniser.has_template);
     if (spec.validation) {
@@ -104,18 +106,14 @@ int warmup_of(const JobSpec& spec, std::int64_t total, PreparedEvent& said) {
     return shorter;
 }
 
-PassOptions pass_of(const JobSpec& spec) {
+PassOptions pass_of(const JobSpec& spec, const BaseModel& base) {
     PassOptions out;
     if (spec.precision == JobPrecision::kF32) out.precision = gemm::Precision::kF32;
     if (spec.precision == JobPrecision::kBf16) out.precision = gemm::Precision::kBf16;
     out.threads = spec.threads > 0 ? spec.threads : llama::arithmetic_threads();
+    if (spec.memory_mb > 0) return within(out, spec.memory_mb << 20);
     const std::uint64_t free = models::memory_available();
-    if (spec.memory_mb == 0 && free == 0) return out;  // unknown: keep everything
-    const double bytes = spec.memory_mb > 0 ? static_cast<double>(spec.memory_mb) * (1 << 20)
-                                            : static_cast<double>(free) * kMemoryShare;
-    out.weight_bytes_most = static_cast<std::uint64_t>(bytes * kWeightsShare);
-    out.activation_bytes_most = static_cast<std::uint64_t>(bytes * (1 - kWeightsShare));
-    return out;
+    return free > 0 ? within_free(out, base, free) : out;  // unknown: keep everything
 }
 
 std::int64_t tokens_of(const std::vector<Sample>& samples) {
@@ -139,7 +137,7 @@ PreparedJob prepare(const JobSpec& spec) {
     out.data = data_of(spec, out.base->shape(), out.said);
     out.train = spec.train;
     out.train.initial_values = floats_of(spec.initial_values);
-    out.pass = pass_of(spec);
+    out.pass = pass_of(spec, *out.base);
     PreparedEvent& said = out.said;
     said.samples = static_cast<std::int64_t>(out.data.train.size());
     said.held_out = static_cast<std::int64_t>(out.data.held_out.size());

@@ -36,7 +36,32 @@ double lora_flops(const Shape& shape, const LoraOptions& lora) {
     return layer * shape.layers;
 }
 
+constexpr double kFreeShare = 0.5;
+constexpr double kWeightsShare = 0.6;
+constexpr std::uint64_t kWeightsInPart = 2ULL << 30;
+constexpr std::uint64_t kActivationsLeast = 512ULL << 20;
+
 }  // namespace
+
+PassOptions within(PassOptions options, std::uint64_t bytes) {
+    const auto weights =
+        static_cast<std::uint64_t>(static_cast<double>(bytes) * kWeightsShare);
+    options.weight_bytes_most = weights;
+    options.activation_bytes_most = bytes - weights;
+    return options;
+}
+
+PassOptions within_free(PassOptions options, const BaseModel& base, std::uint64_t free) {
+    const double share = static_cast<double>(free) * kFreeShare;
+    PassOptions out = within(options, static_cast<std::uint64_t>(share));
+    if (Weights::bytes_of_all(base.shape(), options.precision) > out.weight_bytes_most) {
+        out.weight_bytes_most = std::min(out.weight_bytes_most, kWeightsInPart);
+    }
+    const std::uint64_t activations =
+        std::max<std::uint64_t>(kActivationsLeast, base.bytes().size());
+    out.activation_bytes_most = std::min(out.activation_bytes_most, activations);
+    return out;
+}
 
 struct Pass::Space {
     Space(const BaseModel& base, const PassOptions& options)
