@@ -36,7 +36,7 @@ void write(const std::filesystem::path& path, const Written& what) {
     file.set_number(a + ".feed_forward_length", kFeed);
     file.set_number(a + ".attention.head_count", kHeads);
     file.set_number(a + ".attention.head_count_kv", what.kv_heads);
-    file.set_real(a + ".attention.layer_norm_rms_epsilon", 1e-5F);
+    file.set_real(a + ".attention.layer_norm_rms_epsilon", 1e-3F);
     const auto add = [&](const std::string& name, std::vector<std::uint64_t> shape) {
         if (name == what.left_out) return;
         std::uint64_t values = 1;
@@ -110,6 +110,7 @@ TEST_CASE("a base says its shape and gives its rows") {
     CHECK(s.rope_values == 4);
     CHECK(s.vocabulary == 11);
     CHECK(s.tied);
+    CHECK(s.norm_epsilon == 1e-3F);
     CHECK(s.rope_base == 5e5F);
     CHECK(s.rope_scale == 0.25F);
     CHECK(s.window == 32);

@@ -101,6 +101,37 @@ double cosine(std::span<const float> x, std::span<const float> y) {
     return dot / (length_of(x) * length_of(y));
 }
 
+struct Guesses {
+    double loss = 0;          // nats of all tokens but the first
+    std::vector<Token> best;  // after each token but the last
+    std::vector<float> lead;  // of the best's logit before the next one's
+};
+
+Guesses guesses_of_llama(const std::filesystem::path& file, const std::vector<Token>& tokens) {
+    const int count = static_cast<int>(tokens.size());
+    const auto model = std::make_shared<llama::Model>(file, llama::ModelOptions{});
+    llama::Context context(model, {.cells = 128, .outputs = count, .threads = 1});
+    std::vector<llama::BatchToken> batch;
+    for (int i = 0; i < count; ++i) {
+        batch.push_back({tokens[static_cast<std::size_t>(i)], i, 0, true});
+    }
+    REQUIRE(context.decode(batch) == llama::Decoded::kDone);
+    Guesses out;
+    for (int i = 0; i + 1 < count; ++i) {
+        const auto logits = context.logits(i);
+        const auto target = static_cast<std::size_t>(tokens[static_cast<std::size_t>(i) + 1]);
+        double sum = 0;
+        for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+        out.loss += std::log(sum) - static_cast<double>(logits[target]);
+        std::vector<float> sorted(logits.begin(), logits.end());
+        std::partial_sort(sorted.begin(), sorted.begin() + 2, sorted.end(), std::greater<>());
+        out.best.push_back(static_cast<Token>(
+            std::find(logits.begin(), logits.end(), sorted[0]) - logits.begin()));
+        out.lead.push_back(sorted[0] - sorted[1]);
+    }
+    return out;
+}
+
 }  // namespace
 
 TEST_SUITE_BEGIN("pass");
@@ -191,39 +222,34 @@ TEST_CASE("row 2, row 16: bfloat16 gives the losses and gradients of float32") {
     }
 }
 
-TEST_CASE("row 3: without an adapter, losses are those of llama.cpp's logits") {
-    const Tiny tiny({.width = 64, .hidden = 96, .kv_heads = 2, .random_norms = true});
+TEST_CASE("row 3: without an adapter, losses and best guesses are those of llama.cpp's logits") {
+    const Tiny tiny({.width = 64,
+                     .hidden = 96,
+                     .kv_heads = 2,
+                     .random_norms = true,
+                     .norm_epsilon = 1e-2F});  // not the usual: it has to be read
     Sample sample = random_sample(100, 1);
     std::fill(sample.learnt.begin() + 1, sample.learnt.end(), 1);
-    const auto model =
-        std::make_shared<llama::Model>(tiny.folder / "tiny.gguf", llama::ModelOptions{});
-    llama::Context context(model, {.cells = 128, .outputs = 100, .threads = 1});
-    std::vector<llama::BatchToken> batch;
-    for (int i = 0; i < 100; ++i)
-        batch.push_back({sample.tokens[static_cast<std::size_t>(i)], i, 0, true});
-    REQUIRE(context.decode(batch) == llama::Decoded::kDone);
-    double wanted = 0;
-    int right = 0;
-    for (int i = 0; i + 1 < 100; ++i) {
-        const auto logits = context.logits(i);
-        const auto target =
-            static_cast<std::size_t>(sample.tokens[static_cast<std::size_t>(i) + 1]);
-        double sum = 0;
-        for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
-        wanted += std::log(sum) - static_cast<double>(logits[target]);
-        right += std::max_element(logits.begin(), logits.end()) - logits.begin() ==
-                         static_cast<long>(target)
-                     ? 1
-                     : 0;
-    }
+    const Guesses wanted = guesses_of_llama(tiny.folder / "tiny.gguf", sample.tokens);
     Lora none(tiny.base->shape(), {});
     for (const auto& [precision, most] :
          {std::pair(Precision::kF32, 0.002), std::pair(Precision::kBf16, 0.01)}) {
         Pass pass(*tiny.base, {.precision = precision});
         const Loss loss = pass.evaluate(pack_of({sample}), none);
         CHECK(loss.tokens == 99);
-        CHECK(std::abs(loss.sum - wanted) / 99 <= most);
-        CHECK(std::abs(loss.right - right) <= 1);
+        CHECK(std::abs(loss.sum - wanted.loss) / 99 <= most);
+        int clear = 0;
+        for (std::size_t i = 1; i < 100; ++i) {  // llama.cpp's best is what comes: is it ours?
+            // Its keys and values are float16: what it leads by less than that may move is a tie.
+            if (wanted.lead[i - 1] < 25 * static_cast<float>(most)) continue;
+            Sample part{{sample.tokens.begin(), sample.tokens.begin() + static_cast<long>(i)},
+                        std::vector<std::uint8_t>(i, 0)};
+            part.tokens.push_back(wanted.best[i - 1]);
+            part.learnt.push_back(1);
+            CHECK(pass.evaluate(pack_of({part}), none).right == 1);
+            ++clear;
+        }
+        CHECK(clear > 30);
     }
 }
 

@@ -113,6 +113,30 @@ TEST_CASE("every epoch has every sample once, in an order of its own") {
     CHECK(epoch_order(1, 42, 0, true) == std::vector<std::uint64_t>{0});
 }
 
+TEST_CASE("a step learns the mean of its batch, however it is cut into packs") {
+    const Room room;
+    Run runs[2];
+    for (const int tokens : {40, 4096}) {
+        TrainOptions options = options_of();
+        options.pack_tokens = tokens;
+        options.lora.dropout = 0;
+        Trainer trainer = room.trainer(std::to_string(tokens), options);
+        CHECK(Room::go(trainer, runs[tokens > 40]) == TrainEnd::kDone);
+    }
+    REQUIRE(runs[0].losses.size() == runs[1].losses.size());
+    for (std::size_t step = 0; step < runs[0].losses.size(); ++step) {
+        CHECK(runs[0].losses[step] == doctest::Approx(runs[1].losses[step]).epsilon(1e-5));
+    }
+    double apart = 0, length = 0;
+    for (std::size_t i = 0; i < runs[0].values.size(); ++i) {
+        const auto x = static_cast<double>(runs[0].values[i]);
+        const auto y = static_cast<double>(runs[1].values[i]);
+        apart += (x - y) * (x - y);
+        length += y * y;
+    }
+    CHECK(apart <= length * 1e-6);
+}
+
 TEST_CASE("row 10: two runs are bit-equal, with one thread and with two") {
     const Room room;
     Run runs[4];

@@ -67,6 +67,7 @@ struct TinyShape {
     std::uint32_t vocabulary = 0;  // of the first tokens only, without a tokenizer; 0 = all
     bool random_norms = false;     // else all ones
     bool tied = false;             // the head is the embedding
+    float norm_epsilon = 1e-5F;
 };
 
 /// Is told each matrix by its tensor's name before it is written: row-major, to be changed.
@@ -84,7 +85,7 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
     file.set_number("llama.attention.head_count", kTinyHeads);
     file.set_number("llama.attention.head_count_kv", shape.kv_heads);
     file.set_number("llama.rope.dimension_count", shape.width / kTinyHeads);
-    file.set_real("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+    file.set_real("llama.attention.layer_norm_rms_epsilon", shape.norm_epsilon);
 
     std::vector<std::string> tokens = byte_tokens();
     std::vector<std::int32_t> types(tokens.size(), 1);
