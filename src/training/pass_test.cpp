@@ -353,6 +353,23 @@ TEST_CASE("while B is zero, the loss is the base's, A has no gradient and B has 
     }
 }
 
+TEST_CASE("of free memory a pass takes no more than pays, and of little its share") {
+    const Tiny tiny;
+    const std::uint64_t all = [&] {
+        Pass pass(*tiny.base, {.precision = Precision::kF32});
+        return pass.weight_bytes();
+    }();
+    const PassOptions much = within_free({.precision = Precision::kF32}, *tiny.base, 64ULL << 30);
+    CHECK(much.weight_bytes_most >= all);
+    CHECK(much.activation_bytes_most == 512ULL << 20);
+    const PassOptions little = within_free({.precision = Precision::kF32}, *tiny.base, all);
+    CHECK(little.weight_bytes_most + little.activation_bytes_most <= all / 2 + 1);
+    CHECK(little.weight_bytes_most > little.activation_bytes_most);
+    const PassOptions said = within({}, 10ULL << 30);
+    CHECK(said.weight_bytes_most == 6ULL << 30);
+    CHECK(said.activation_bytes_most == 4ULL << 30);
+}
+
 TEST_CASE("gradients are added, by weight") {
     const Tiny tiny;
     const Pack pack = pack_of({random_sample(30, 4)});
