@@ -3,7 +3,7 @@
 // and backward take. Prints JSON.
 //   jikji_train_bench samples MODEL DATA
 //   jikji_train_bench steps MODEL SAMPLES [--initial FILE] [--final FILE] [--steps N] [--batch N]
-//                     [--precision f32|bf16] [--rate R] [--dropout P] [--threads N]
+//                     [--precision f32|bf16] [--rate R] [--dropout P] [--threads N] [--held FILE]
 //   jikji_train_bench parts MODEL [--tokens N] [--length N] [--precision …] [--threads N]
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -153,6 +153,21 @@ public:
         return sum / learnt;
     }
 
+    /// Nats a token, over samples that are not learnt.
+    double held_out(const std::string& file) {
+        training::Loss all;
+        for (const training::Sample& sample : read_samples(file)) {
+            const std::vector<const training::Sample*> one{&sample};
+            const std::vector<std::uint64_t> number{0};
+            for (const training::Pack& pack : training::pack(one, number, 1024)) {
+                const training::Loss loss = pass_.evaluate(pack, lora_);
+                all.sum += loss.sum;
+                all.tokens += loss.tokens;
+            }
+        }
+        return all.sum / all.tokens;
+    }
+
     double tokens() const { return tokens_; }
     const training::Lora& lora() const { return lora_; }
 
@@ -176,9 +191,13 @@ void run_steps(const Arguments& arguments) {
     if (const std::string file = arguments.text("final", ""); !file.empty()) {
         std::ofstream(file) << json::serialize(json::value_from(steps.lora().values()));
     }
-    fmt::print("{}\n", json::serialize(json::object{{"tokens_per_second", steps.tokens() / seconds},
-                                                    {"peak_gb", peak_gb()},
-                                                    {"losses", std::move(losses)}}));
+    json::object out{{"tokens_per_second", steps.tokens() / seconds},
+                     {"peak_gb", peak_gb()},
+                     {"losses", std::move(losses)}};
+    if (const std::string file = arguments.text("held", ""); !file.empty()) {
+        out["held_out"] = steps.held_out(file);
+    }
+    fmt::print("{}\n", json::serialize(out));
 }
 
 training::Pack random_pack(const training::Shape& shape, int tokens, int length) {

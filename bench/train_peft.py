@@ -61,6 +61,19 @@ def flat(model):
                                       *b[name.replace("lora_A", "lora_B")].flatten().tolist())]
 
 
+def held_out(model, file):
+    """Nats a token, over samples that are not learnt."""
+    model.eval()
+    total, count = 0.0, 0
+    with open(file) as lines, torch.no_grad():
+        for line in lines:
+            sample = json.loads(line)
+            learnt = sum(sample["learnt"][1:])
+            total += model(**padded([sample])).loss.item() * learnt
+            count += learnt
+    return total / count
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
@@ -73,6 +86,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--initial", help="where to write A and B as they were at first (JSON)")
     parser.add_argument("--final", help="likewise, at the end")
+    parser.add_argument("--held", help="samples whose loss is wanted at the end (JSON lines)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     dtype = getattr(torch, options.dtype)
@@ -103,6 +117,7 @@ def main():
             json.dump(flat(model), out)
     print(json.dumps({
         "tokens_per_second": tokens / seconds, "first_step_seconds": first, "losses": losses,
+        "held_out": held_out(model, options.held) if options.held else None,
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
         "torch": torch.__version__}))
 

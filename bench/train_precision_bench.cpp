@@ -1,12 +1,14 @@
 // How precise training's pass is on a real model, on the tokens of a text: losses against
 // llama.cpp's logits (row 3 of the tests; with an adapter row 7), gradients in bfloat16 against
-// float32 (row 2: the least cosine of a tensor, and lengths).
+// float32 (row 2: the least cosine of a tensor, and lengths). Prints one line of JSON; the rows of
+// `./dev bench train` are made of it.
 //
 //   jikji_train_precision_bench MODEL TEXTFILE [--tokens N] [--threads N] [--rank N]
 //                               [--targets all] [--adapter FILE]
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cmath>
 #include <fstream>
 #include <memory>
@@ -15,12 +17,14 @@
 #include <string>
 
 #include "llama/context.hpp"
+#include "llama/log.hpp"
 #include "training/adapter_file.hpp"
 #include "training/pass.hpp"
 
 namespace {
 
 using namespace jikji;
+namespace json = boost::json;
 using namespace jikji::training;
 using gemm::Precision;
 
@@ -75,34 +79,26 @@ double cosine(const float* x, const float* y, std::size_t count, double& ratio) 
     return dot / std::sqrt(xx * yy);
 }
 
-void gradients_of_both(const Options& o, const BaseModel& base, const Pack& pack) {
+/// Gradients in bfloat16 against those in float32, tensor by tensor.
+json::object gradients_of_both(const Options& o, const BaseModel& base, const Pack& pack) {
     const Lora lora = random_lora(base.shape(), o.lora);
     std::vector<float> wide(lora.values().size()), narrow(lora.values().size());
     PassOptions options = o.pass;
     options.precision = Precision::kF32;
-    const Loss wide_loss = Pass(base, options).train(pack, lora, {1, 1}, 1, wide);
+    Pass(base, options).train(pack, lora, {1, 1}, 1, wide);
     options.precision = Precision::kBf16;
-    const Loss narrow_loss = Pass(base, options).train(pack, lora, {1, 1}, 1, narrow);
-    double least = 1, ratio_least = 1e9, ratio_most = 0;
+    Pass(base, options).train(pack, lora, {1, 1}, 1, narrow);
+    double least = 1, shortest = 1e9, longest = 0;
     for (const LoraPair& pair : lora.pairs()) {
         for (const auto& [from, count] :
              {std::pair(pair.a, lora.a(pair).size()), std::pair(pair.b, lora.b(pair).size())}) {
             double ratio = 1;
-            const double c = cosine(&narrow[from], &wide[from], count, ratio);
-            if (c < 0.999 || std::abs(ratio - 1) > 0.02) {
-                fmt::print("row 2: layer {} {} {}: cosine {:.5f}, length {:.4f}\n", pair.layer,
-                           name_of(pair.module), from == pair.a ? 'A' : 'B', c, ratio);
-            }
-            least = std::min(least, c);
-            ratio_least = std::min(ratio_least, ratio);
-            ratio_most = std::max(ratio_most, ratio);
+            least = std::min(least, cosine(&narrow[from], &wide[from], count, ratio));
+            shortest = std::min(shortest, ratio);
+            longest = std::max(longest, ratio);
         }
     }
-    fmt::print(
-        "row 2: losses {:.5f} (float32) {:.5f} (bfloat16); gradients: least cosine {:.5f}, "
-        "lengths {:.4f} to {:.4f}\n",
-        wide_loss.sum / wide_loss.tokens, narrow_loss.sum / narrow_loss.tokens, least, ratio_least,
-        ratio_most);
+    return {{"cosine", least}, {"shortest", shortest}, {"longest", longest}};
 }
 
 using Model = std::shared_ptr<const llama::Model>;
@@ -118,8 +114,13 @@ Pack pack_of(const Options& o, const llama::Model& model) {
     return pack;
 }
 
+struct Guesses {
+    double nats = 0;                    // a token, but the first
+    std::vector<training::Token> best;  // after each token
+};
+
 /// What llama.cpp makes of it, from its own logits.
-Loss loss_in_llama(const Model& model, const std::string& adapter, const Pack& pack) {
+Guesses guesses_of_llama(const Model& model, const std::string& adapter, const Pack& pack) {
     const int count = static_cast<int>(pack.tokens.size());
     llama::Context context(model, {.cells = count,
                                    .batch = count,
@@ -131,50 +132,73 @@ Loss loss_in_llama(const Model& model, const std::string& adapter, const Pack& p
         batch.push_back({pack.tokens[static_cast<std::size_t>(i)], i, 0, true});
     }
     context.decode(batch);
-    Loss loss;
-    for (; loss.tokens + 1 < count; ++loss.tokens) {
-        const auto logits = context.logits(loss.tokens);
-        const auto target = pack.tokens[static_cast<std::size_t>(loss.tokens) + 1];
+    Guesses out;
+    for (int i = 0; i < count; ++i) {
+        const auto logits = context.logits(i);
+        out.best.push_back(static_cast<training::Token>(
+            std::max_element(logits.begin(), logits.end()) - logits.begin()));
+        if (i + 1 == count) break;
+        const auto target = static_cast<std::size_t>(pack.tokens[static_cast<std::size_t>(i) + 1]);
         double sum = 0;
         for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
-        loss.sum += std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(target)]);
-        loss.right += std::max_element(logits.begin(), logits.end()) - logits.begin() == target;
+        out.nats += (std::log(sum) - static_cast<double>(logits[target])) / (count - 1);
     }
-    return loss;
+    return out;
 }
 
-void print(const char* row, const char* who, const Loss& loss) {
-    const double mean = loss.sum / loss.tokens;
-    fmt::print("{}: {}: {:.5f} nats a token, perplexity {:.4f}, {} of {} right\n", row, who, mean,
-               std::exp(mean), loss.right, loss.tokens);
+/// Of kPlaces places over the text, at how many our best guess is llama.cpp's: its guess is what
+/// comes next there, and a pass says whether that was the likeliest.
+double agreement(Pass& pass, const Lora& lora, const Pack& pack, const Guesses& wanted) {
+    constexpr std::size_t kPlaces = 100;
+    int same = 0;
+    for (std::size_t place = 1; place <= kPlaces; ++place) {
+        const std::size_t count = place * pack.tokens.size() / kPlaces;
+        Pack part{{pack.tokens.begin(), pack.tokens.begin() + static_cast<std::ptrdiff_t>(count)},
+                  std::vector<std::uint8_t>(count, 0),
+                  {0},
+                  {0}};
+        part.tokens.push_back(wanted.best[count - 1]);
+        part.learnt.push_back(1);
+        same += pass.evaluate(part, lora).right;
+    }
+    return same / static_cast<double>(kPlaces);
 }
 
-void losses_here(const char* row, const Options& o, const BaseModel& base, const Lora& lora,
-                 const Pack& pack) {
+json::object losses(const Options& o, const BaseModel& base, const Lora& lora,
+                    const std::string& adapter, const Model& model, const Pack& pack) {
+    const Guesses wanted = guesses_of_llama(model, adapter, pack);
+    json::object out{{"llama", wanted.nats}};
     for (const Precision p : {Precision::kF32, Precision::kBf16}) {
         PassOptions options = o.pass;
         options.precision = p;
-        print(row, p == Precision::kF32 ? "float32" : "bfloat16",
-              Pass(base, options).evaluate(pack, lora));
+        Pass pass(base, options);
+        const Loss loss = pass.evaluate(pack, lora);
+        const std::string name = p == Precision::kF32 ? "f32" : "bf16";
+        out[name] = loss.sum / loss.tokens;
+        out[name + "_agreement"] = agreement(pass, lora, pack, wanted);
     }
+    return out;
 }
 
 void precision(const Options& o, const BaseModel& base) {
     const auto model = std::make_shared<llama::Model>(o.model, llama::ModelOptions{});
     const Pack pack = pack_of(o, *model);
-    print("row 3", "llama.cpp", loss_in_llama(model, "", pack));
-    losses_here("row 3", o, base, Lora(base.shape(), {}), pack);  // its B is zero
+    const Lora none(base.shape(), {});  // its B is zero
+    json::object out{{"tokens", pack.tokens.size()},
+                     {"base", losses(o, base, none, "", model, pack)},
+                     {"gradients", gradients_of_both(o, base, pack)}};
     if (!o.adapter.empty()) {
-        print("row 7", "llama.cpp", loss_in_llama(model, o.adapter, pack));
-        losses_here("row 7", o, base, read_adapter(o.adapter, base.shape()), pack);
+        out["adapted"] =
+            losses(o, base, read_adapter(o.adapter, base.shape()), o.adapter, model, pack);
     }
-    gradients_of_both(o, base, pack);
+    fmt::print("{}\n", json::serialize(out));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const Options o = parse(argc, argv);
+    llama::capture_log();
     const BaseModel base(o.model);
     precision(o, base);
 }
