@@ -48,10 +48,10 @@ http::Reply delete_model(Services& services, const std::string& name) {
     if (!name.starts_with("ft:")) {
         throw Error(
             ErrorCode::kUnsupported,
-            fmt::format("{} is not a fine-tuned model; jikji models remove removes others", name),
+            fmt::format("{} is not a fine-tuned model; jikji models rm removes others", name),
             "model",
-            fmt::format("{}은(는) 미세 조정된 모델이 아닙니다. 다른 모델은 jikji models "
-                        "remove로 지웁니다.",
+            fmt::format("{}은(는) 미세 조정된 모델이 아닙니다. 다른 모델은 jikji models rm으로 "
+                        "지웁니다.",
                         name));
     }
     services.fine_tuning.remove_model(name);

@@ -96,14 +96,21 @@ void add_retry_after(Reply& reply, std::chrono::milliseconds wait) {
     reply.headers.emplace_back("retry-after-ms", std::to_string(wait.count()));
 }
 
+namespace {
+
+/// OpenAI's clients send a request again after these, and ours would only fail the same way: a
+/// conflict, for one, is about what is stored, not about who else asks just now.
+bool is_final(int status) { return status == 408 || status == 409 || status == 507; }
+
+}  // namespace
+
 Reply error_reply(const ErrorParts& parts) {
     Reply reply;
     reply.status = parts.status;
     reply.body = error_json(parts);
     if (parts.status == 429) add_retry_after(reply, parts.retry_after.value_or(500ms));
     if (parts.status == 503) add_retry_after(reply, parts.retry_after.value_or(2s));
-    if (parts.status == 507 || parts.status == 408)
-        reply.headers.emplace_back("x-should-retry", "false");
+    if (is_final(parts.status)) reply.headers.emplace_back("x-should-retry", "false");
     if (parts.status == 401) reply.headers.emplace_back("www-authenticate", "Bearer");
     return reply;
 }

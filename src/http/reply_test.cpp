@@ -88,6 +88,8 @@ TEST_CASE("what to do next is in the headers") {
     CHECK(sent("retry-after-ms", "2500"));
     CHECK(has_header(reply(ErrorCode::kTimeout), "x-should-retry"));  // or SDKs send it again
     CHECK(has_header(reply(ErrorCode::kDiskFull), "x-should-retry"));
+    CHECK(has_header(reply(ErrorCode::kConflict), "x-should-retry"));
+    CHECK(!has_header(reply(ErrorCode::kOverloaded), "x-should-retry"));
     CHECK(has_header(reply(ErrorCode::kUnauthorized), "www-authenticate"));
     CHECK(!has_header(reply(ErrorCode::kInvalidArgument), "retry-after"));
 }

@@ -194,6 +194,8 @@ def test_a_base_that_has_changed_is_not_used(program, tmp_path, client_of):
         with pytest.raises(openai.ConflictError, match="has changed") as refused:
             client_of(server).chat.completions.create(model=model, **question)
         assert refused.value.body["param"] == "model"
+        headers = refused.value.response.headers
+        assert headers["x-should-retry"] == "false", "clients would ask thrice for the same answer"
 
 
 def stop_beside_an_open_stream(server, job):
@@ -271,5 +273,7 @@ def test_what_is_not_there_is_not_found(client):
         create(client, give(client, purpose="assistants"))
     with pytest.raises(openai.NotFoundError):
         client.models.delete("ft:none")
-    with pytest.raises(openai.BadRequestError):
-        client.models.delete(CHAT)
+    for language, words in (("en", "jikji models rm removes others"),
+                            ("ko", "jikji models rm으로 지웁니다")):
+        with pytest.raises(openai.BadRequestError, match=words):
+            client.models.delete(CHAT, extra_headers={"Accept-Language": language})
