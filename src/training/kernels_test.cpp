@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cpu.hpp"
+#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 
 using namespace jikji::training;
