@@ -149,12 +149,12 @@ void tell_losses(const json::object& job, Language language) {
 int tell_end(const json::object& job, const TrainCommandOptions& options) {
     const Language language = options.common.language;
     const std::string status = text_at(job, "status"), model = text_at(job, "fine_tuned_model");
+    if (options.json) print(pretty(job));  // first: a program wants to know why it failed, too
     if (status == "failed") {
         const json::object& error = object_at(job, "error");
         const std::string why = text_at(error, "message");
         throw Error(ErrorCode::kInvalidArgument, why, text_at(error, "param"), why);
     }
-    if (options.json) print(pretty(job));
     if (status != "succeeded") {
         tell(language, "the job was cancelled", "작업이 취소되었습니다.");
         return kFailed;

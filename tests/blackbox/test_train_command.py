@@ -141,6 +141,15 @@ def test_bad_data_is_named_by_line_in_both_languages(tmp_path):
     assert json.loads(jikji_train("list", "--data", tmp_path / "data", "--json").stdout) == []
 
 
+def test_a_job_that_fails_is_printed_as_json_too(tmp_path):
+    done = jikji_train("--data", samples(tmp_path), "--model", CHAT, "--max-length", 8, "--json",
+                       "--data-folder", tmp_path / "data")
+    assert done.returncode == 1
+    job = json.loads(done.stdout)
+    assert job["status"] == "failed"
+    assert job["error"]["message"] in done.stderr and "max_length" in job["error"]["message"]
+
+
 def test_data_may_be_a_folder_with_one_file_and_nothing_else(tmp_path):
     (tmp_path / "two").mkdir()
     samples(tmp_path / "two", name="a.jsonl")
