@@ -40,6 +40,47 @@ def test_a_model_is_trained_watched_and_chosen(open_console):
     view.get_by_role("button", name="Chat with it").click()
     expect(page.locator("#model")).to_have_value(re.compile("^ft:.*:더하기:"))
     expect(page.locator("#message")).to_be_visible()
+    page.select_option("#model", "smollm2-135m-instruct")  # another, and the new one again
+    open_training(page)
+    view.get_by_role("button", name="Chat with it").click()
+    expect(page.locator("#model")).to_have_value(re.compile("^ft:.*:더하기:"))
+
+
+def test_how_it_is_learnt_is_chosen_in_the_open(open_console):
+    page = open_console(locale="ko-KR")
+    open_training(page)
+    page.set_input_files("#validation-file", {**DATA, "name": "검증.jsonl"})
+    page.select_option("#template", label="알파카")
+    page.fill("#batch", "6")
+    page.get_by_role("checkbox", name="v_proj").uncheck()
+    page.get_by_role("checkbox", name="o_proj").check()
+    with page.expect_response("**/v1/fine_tuning/jobs") as answer:
+        start(page, "1")
+    job = answer.value.json()
+    values = job["hyperparameters"]
+    assert (values["template"], values["batch_size"]) == ("alpaca", 6)
+    assert values["target"] == ["q_proj", "o_proj"]
+    assert job["validation_file"] not in (None, job["training_file"])
+    expect(page.locator(".job-view")).to_contain_text("템플릿: 알파카")
+    expect(page.locator("#training-file")).to_have_value("")
+    expect(page.locator("#validation-file")).to_have_value("")
+
+
+def test_no_adapter_is_offered_as_a_base(open_console):
+    """An imported one has no name of ours: only its base tells it."""
+    def with_an_adapter(route):
+        models = route.fetch().json()
+        models["data"].insert(0, {"id": "mine", "object": "model", "kind": "chat",
+                                  "jikji": {"base": "smollm2-135m-instruct"}})
+        route.fulfill(json=models)
+
+    page = open_console()
+    page.context.route("**/v1/models", with_an_adapter)
+    page.reload()
+    expect(page.locator("#model option", has_text="mine")).to_have_count(1)
+    open_training(page)
+    expect(page.locator("#base-model option", has_text="smollm2")).not_to_have_count(0)
+    expect(page.locator("#base-model option", has_text="mine")).to_have_count(0)
 
 
 def test_paused_resumed_and_cancelled_in_korean(open_console):
@@ -60,10 +101,13 @@ def test_paused_resumed_and_cancelled_in_korean(open_console):
     expect(view).to_have_attribute("data-status", "cancelled")
 
 
-def test_what_is_wrong_with_the_data_is_shown(open_console):
+def test_what_is_wrong_with_the_data_is_shown_and_not_kept(open_console, address):
     page = open_console()
     open_training(page)
+    files = f"{address}/v1/files?purpose=fine-tune"
+    before = page.request.get(files).json()["data"]
     page.set_input_files("#training-file", {**DATA, "buffer": b'{"text": "a"}\n{"text": \n'})
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("alert")).to_contain_text("line 2")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    assert page.request.get(files).json()["data"] == before

@@ -10,6 +10,7 @@ interface List<T> {
 export interface Model {
     id: string;
     kind?: string;  // extension: chat, embedding
+    jikji?: { base?: string | null };  // extension; base: of an adapter
 }
 
 export interface Prompt {
@@ -86,6 +87,7 @@ export interface TrainingJob {
     error: { message: string } | null;
     result_files: string[];
     user_provided_suffix: string | null;
+    hyperparameters: { template: 'auto' | 'model' | 'alpaca' | 'none' };
     x_jikji: {
         paused: boolean;
         steps_done: number;
@@ -120,8 +122,12 @@ export interface TrainingEvent {
 export interface NewJob {
     model: string;
     training_file: string;
+    validation_file?: string;
     suffix?: string;
-    method: { type: string; supervised: { hyperparameters: Record<string, number> } };
+    method: {
+        type: string;
+        supervised: { hyperparameters: Record<string, number | string | string[]> };
+    };
 }
 
 export type JobAction = 'pause' | 'resume' | 'cancel';

@@ -33,7 +33,7 @@ function Console() {
     }, [language]);
 
     const library = useLibrary(session);
-    const [made, setMade] = useState('');  // a model that was trained here, to be chosen next
+    const [made, setMade] = useState<Made>({ model: '' });
     const choice = useChoice(session, made);
     const training = useTraining(session, view === 'training');
     const conversation = useConversation();
@@ -67,7 +67,7 @@ function Console() {
                         training={training}
                         models={choice.settings.models}
                         talkTo={(model) => {
-                            setMade(model);
+                            setMade({ model });
                             setView('chat');
                         }}
                     />
@@ -171,8 +171,14 @@ function LanguageSwitch(props: { language: Language; setLanguage(language: Langu
     );
 }
 
-/// What the reader has chosen for the next message. `made`: a new model, chosen at once.
-function useChoice(session: number, made: string) {
+/// A model that was trained here and is to be chosen. Each wish is an object of its own: the same
+/// model may be wished for again after another was chosen.
+interface Made {
+    model: string;
+}
+
+/// What the reader has chosen for the next message. `made`: chosen at once.
+function useChoice(session: number, made: Made) {
     const [models, setModels] = useState<Model[]>([]);
     const [model, setModel] = useState('');
     const [roles, setRoles] = useState<Prompt[]>([]);
@@ -184,7 +190,7 @@ function useChoice(session: number, made: string) {
             const found = await chatModels();
             setModels(found);
             const there = (id: string) => found.some((one) => one.id === id);
-            setModel((now) => (there(made) ? made : there(now) ? now : (found[0]?.id ?? '')));
+            setModel((now) => (there(made.model) ? made.model : there(now) ? now : (found[0]?.id ?? '')));
             setRoles(await prompts());
         };
         // Not shown here: the same failure meets the documents panel and the next message.

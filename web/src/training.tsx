@@ -1,12 +1,11 @@
 // The fine-tuning page: start from a file, watch the loss fall, pause, and talk to the result.
-import { useRef, useState } from 'preact/hooks';
 import { downloadFile, type Model, type TrainingEvent, type TrainingJob } from './api';
 import { useWords } from './context';
 import { LossPlot } from './loss_plot';
 import { describe, isRefusal } from './server';
+import { StartForm } from './training_form';
 import { curvesOf, hasEnded, type Training as Jobs } from './training_jobs';
 
-const accepted = '.jsonl,.json,.txt,.md';
 const eventsShown = 8;
 
 interface Props {
@@ -66,93 +65,6 @@ function State({ job }: { job: TrainingJob }) {
     const word = job.x_jikji.paused ? t.paused : t.jobStates[job.status];
     const steps = total > 0 && !hasEnded(job) ? ` ${done}/${total}` : '';
     return <span class="state">{word + steps}</span>;
-}
-
-function StartForm({ training, models }: { training: Jobs; models: Model[] }) {
-    const t = useWords();
-    const bases = models.filter((model) => !model.id.startsWith('ft:'));
-    const file = useRef<HTMLInputElement>(null);
-    const [model, setModel] = useState('');
-    const [suffix, setSuffix] = useState('');
-    const [epochs, setEpochs] = useState('3');
-    const [rate, setRate] = useState('0.0003');
-    const [rank, setRank] = useState('8');
-    const [chosen, setChosen] = useState<File>();
-    const [sending, setSending] = useState(false);
-    const start = async (): Promise<void> => {
-        if (!chosen) return;
-        setSending(true);
-        const values = { n_epochs: Number(epochs), learning_rate: Number(rate), rank: Number(rank) };
-        const wanted = {
-            model: model || (bases[0]?.id ?? ''),
-            ...(suffix && { suffix }),
-            method: { type: 'supervised', supervised: { hyperparameters: values } },
-        };
-        if (await training.start(chosen, wanted)) {
-            setChosen(undefined);
-            if (file.current) file.current.value = '';
-        }
-        setSending(false);
-    };
-    return (
-        <form
-            class="start"
-            onSubmit={(event) => {
-                event.preventDefault();
-                void start();
-            }}
-        >
-            <label class="wide">
-                {t.trainingFile}
-                <input
-                    ref={file}
-                    id="training-file"
-                    type="file"
-                    accept={accepted}
-                    onChange={(event) => setChosen(event.currentTarget.files?.[0])}
-                />
-            </label>
-            <label>
-                {t.baseModel}
-                <select
-                    id="base-model"
-                    value={model || (bases[0]?.id ?? '')}
-                    onChange={(event) => setModel(event.currentTarget.value)}
-                >
-                    {bases.map((one) => <option key={one.id} value={one.id}>{one.id}</option>)}
-                </select>
-            </label>
-            <Field id="suffix" label={t.suffix} value={suffix} set={setSuffix} />
-            <Field id="epochs" label={t.epochs} value={epochs} set={setEpochs} number />
-            <Field id="rate" label={t.learningRate} value={rate} set={setRate} number />
-            <Field id="rank" label={t.rank} value={rank} set={setRank} number />
-            <button type="submit" class="main" disabled={!chosen || sending}>
-                {sending ? t.uploading : t.startTraining}
-            </button>
-        </form>
-    );
-}
-
-interface FieldProps {
-    id: string;
-    label: string;
-    value: string;
-    set(value: string): void;
-    number?: boolean;
-}
-
-function Field({ id, label, value, set, number }: FieldProps) {
-    return (
-        <label>
-            {label}
-            <input
-                id={id}
-                value={value}
-                {...(number && { inputMode: 'decimal' as const })}
-                onInput={(event) => set(event.currentTarget.value)}
-            />
-        </label>
-    );
 }
 
 interface JobProps {
@@ -222,7 +134,10 @@ function Facts({ job, events }: { job: TrainingJob; events: TrainingEvent[] }) {
     const t = useWords();
     const facts = job.x_jikji;
     const last = events.findLast((event) => event.data.train_loss !== undefined)?.data;
-    const said = [`${t.baseModel}: ${job.model}`];
+    const said = [
+        `${t.baseModel}: ${job.model}`,
+        `${t.template}: ${t.templates[job.hyperparameters.template]}`,
+    ];
     if (facts.samples > 0) said.push(t.samples(facts.samples, facts.held_out_samples));
     if (facts.steps_total > 0) said.push(t.stepOf(facts.steps_done, facts.steps_total));
     if (!hasEnded(job) && !facts.paused && last?.tokens_per_second) {

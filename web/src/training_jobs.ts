@@ -1,7 +1,7 @@
 // What the fine-tuning page knows: the jobs, and of the chosen one everything that it says.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import {
-    actOnJob, createJob, jobEvents, trainingJobs, uploadFile,
+    actOnJob, createJob, jobEvents, removeFile, trainingJobs, uploadFile,
     type JobAction, type NewJob, type TrainingEvent, type TrainingJob,
 } from './api';
 import type { Curves } from './loss_plot';
@@ -14,6 +14,13 @@ export function hasEnded(job: TrainingJob): boolean {
     return ['succeeded', 'failed', 'cancelled'].includes(job.status);
 }
 
+export interface Samples {
+    data: File;
+    validation: File | undefined;
+}
+
+type Wanted = Omit<NewJob, 'training_file' | 'validation_file'>;
+
 export interface Training {
     jobs: TrainingJob[];
     chosen: TrainingJob | undefined;
@@ -21,7 +28,7 @@ export interface Training {
     error: unknown;
     dismiss(): void;
     choose(id: string): void;
-    start(file: File, wanted: Omit<NewJob, 'training_file'>): Promise<boolean>;
+    start(samples: Samples, wanted: Wanted): Promise<boolean>;
     act(id: string, action: JobAction): Promise<void>;
 }
 
@@ -49,11 +56,10 @@ export function useTraining(session: number, shown: boolean): Training {
         jobs, chosen, events, error,
         dismiss: () => setError(undefined),
         choose: setId,
-        start: async (file, wanted) => {
+        start: async (samples, wanted) => {
             try {
                 setError(undefined);
-                const training_file = await uploadFile(file, 'fine-tune');
-                const job = await createJob({ ...wanted, training_file });
+                const job = await newJob(samples, wanted);
                 setJobs((now) => [job, ...now]);
                 setId(job.id);
                 return true;
@@ -71,6 +77,25 @@ export function useTraining(session: number, shown: boolean): Training {
             setRound((now) => now + 1);
         },
     };
+}
+
+/// Files that no job came of are taken away again.
+async function newJob({ data, validation }: Samples, wanted: Wanted): Promise<TrainingJob> {
+    const sent: string[] = [];
+    const send = async (file: File): Promise<string> => {
+        const id = await uploadFile(file, 'fine-tune');
+        sent.push(id);
+        return id;
+    };
+    try {
+        const training_file = await send(data);
+        const held = validation && { validation_file: await send(validation) };
+        return await createJob({ ...wanted, training_file, ...held });
+    } catch (cause) {
+        // What is wrong with the data is worth more to the reader than that a file stays.
+        await Promise.allSettled(sent.map(removeFile));
+        throw cause;
+    }
 }
 
 /// All events of a job, oldest first, as they come.
