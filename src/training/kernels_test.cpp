@@ -12,6 +12,7 @@
 #include "gemm/bf16.hpp"
 
 using namespace jikji::training;
+namespace cpu = jikji::cpu;
 
 namespace {
 
