@@ -29,6 +29,7 @@ json::object hyperparameters_json(const FineTuningJob& job) {
     json::array targets;
     std::istringstream names(job.targets);
     for (std::string name; std::getline(names, name, ',');) targets.emplace_back(name);
+    const bool chosen = !job.template_used.empty();
     json::object out = {{"n_epochs", job.epochs},
                         {"batch_size", job.batch_size},
                         {"learning_rate_multiplier", multiplier_of(job.learning_rate)},
@@ -39,10 +40,11 @@ json::object hyperparameters_json(const FineTuningJob& job) {
                         {"dropout", job.dropout},
                         {"target", std::move(targets)},
                         {"held_out", job.held_out},
-                        {"template", job.template_name},
+                        {"template", chosen ? job.template_used : job.template_name},
                         {"max_length", "auto"}};
     if (job.warmup_steps >= 0) out["warmup_steps"] = job.warmup_steps;
     if (job.max_length > 0) out["max_length"] = job.max_length;
+    if (job.length_used > 0) out["max_length"] = job.length_used;
     return out;
 }
 

@@ -36,6 +36,8 @@ void take(const PreparedEvent& e, FineTuningChange& change) {
     job.steps_total = e.steps_total;
     job.steps_done = e.steps_done;
     job.warmup_steps = static_cast<int>(e.warmup_steps);
+    job.template_used = e.template_name;
+    job.length_used = static_cast<int>(e.max_length);
     job.estimated_finish = finish_in(e.seconds_estimate);
     if (e.steps_done > 0) {
         change.say(

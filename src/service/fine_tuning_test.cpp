@@ -23,7 +23,8 @@ namespace {
 
 constexpr const char* kPrepared =
     R"(echo '{"event":"prepared","samples":9,"held_out":1,"tokens":90,"steps_total":2,)"
-    R"("steps_done":0,"warmup_steps":1,"template":"alpaca","seconds_estimate":3}')"
+    R"("steps_done":0,"warmup_steps":1,"template":"alpaca","max_length":512,)"
+    R"("seconds_estimate":3}')"
     "\n";
 constexpr const char* kStep =
     R"(echo '{"event":"step","step":1,"total":2,"epoch":0.5,"loss":2.5,"accuracy":0.25,)"
@@ -148,6 +149,8 @@ TEST_CASE("a job from its file to its model, which is called worse than the base
     CHECK(job.trained_tokens == 90);
     CHECK(job.steps_done == 2);
     CHECK(job.warmup_steps == 1);
+    CHECK(job.template_used == "alpaca");
+    CHECK(job.length_used == 512);
     CHECK(job.base_sha256.size() == 64);
     CHECK(warning_of(job, false).find("2.6000, worse than the base's 2.5000") != std::string::npos);
     CHECK(house.said(job.id, "worse than the base"));
@@ -329,6 +332,7 @@ TEST_CASE("a request that is repeated for want of an answer makes no second job"
     House house;
     FineTuningRequest request = house.request();
     const std::string id = house.tuning->create(request).id;
+    house.wait_for_end(id);  // what was chosen for it meanwhile makes it no other job
     request.repeated = true;
     CHECK(house.tuning->create(request).id == id);
     request.rank = 4;

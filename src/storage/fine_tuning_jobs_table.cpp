@@ -16,7 +16,7 @@ constexpr std::string_view kSelect = R"sql(
         j.samples, j.held_out_samples, j.trained_tokens, j.estimated_finish, j.train_loss,
         j.held_out_loss, j.base_loss, j.worse_than_base, j.finished_at, j.fine_tuned_model,
         j.model_removed, j.result_files, j.error_code, j.error_message, j.error_korean,
-        j.error_param, EXISTS (SELECT 1 FROM files f WHERE f.id = j.training_file)
+        j.error_param, j.template_used, j.length_used, EXISTS (SELECT 1 FROM files f WHERE f.id = j.training_file)
     FROM fine_tuning_jobs j )sql";
 
 /// Columns of a row, one after the other.
@@ -74,7 +74,8 @@ FineTuningJobRow row_of(const Statement& statement) {
         r.samples >> r.held_out_samples >> r.trained_tokens >> r.estimated_finish >> r.train_loss >>
         r.held_out_loss >> r.base_loss >> r.worse_than_base >> r.finished_at >>
         r.fine_tuned_model >> r.model_removed >> r.result_files >> r.error_code >>
-        r.error_message >> r.error_korean >> r.error_param >> r.training_file_there;
+        r.error_message >> r.error_korean >> r.error_param >> r.template_used >> r.length_used >>
+        r.training_file_there;
     return r;
 }
 
@@ -123,7 +124,8 @@ void FineTuningJobsTable::update(const FineTuningJobRow& row) {
             held_out_samples = ?11, trained_tokens = ?12, estimated_finish = ?13, train_loss = ?14,
             held_out_loss = ?15, base_loss = ?16, worse_than_base = ?17, finished_at = ?18,
             fine_tuned_model = ?19, model_removed = ?20, result_files = ?21, error_code = ?22,
-            error_message = ?23, error_korean = ?24, error_param = ?25, warmup_steps = ?26
+            error_message = ?23, error_korean = ?24, error_param = ?25, warmup_steps = ?26,
+            template_used = ?27, length_used = ?28
         WHERE id = ?1)sql");
     update.bind(1, row.id).bind(2, row.status).bind(3, row.paused).bind(4, row.crashes);
     update.bind(5, row.base_sha256).bind(6, row.base_bytes).bind(7, row.base_changed_ns);
@@ -136,7 +138,8 @@ void FineTuningJobsTable::update(const FineTuningJobRow& row) {
     update.bind(17, row.worse_than_base).bind(18, row.finished_at).bind(19, row.fine_tuned_model);
     update.bind(20, row.model_removed).bind(21, lines_of(row.result_files));
     update.bind(22, row.error_code).bind(23, row.error_message).bind(24, row.error_korean);
-    update.bind(25, row.error_param).bind(26, row.warmup_steps).run();
+    update.bind(25, row.error_param).bind(26, row.warmup_steps);
+    update.bind(27, row.template_used).bind(28, row.length_used).run();
 }
 
 void FineTuningJobsTable::read_metadata(FineTuningJobRow& row) const {

@@ -41,6 +41,8 @@ struct FineTuningJobRow {
     double held_out = 0;
     std::string template_name;
     int max_length = 0;
+    std::string template_used;  // model, alpaca or none; empty = not chosen yet
+    int length_used = 0;        // tokens; 0 = not chosen yet
 
     std::int64_t steps_total = 0;
     std::int64_t steps_done = 0;

@@ -45,6 +45,8 @@ TEST_CASE("a job keeps what was asked for, and takes what happens") {
     row.status = "succeeded";
     row.steps_total = row.steps_done = 9;
     row.train_loss = 1.25;
+    row.template_used = "model";
+    row.length_used = 1024;
     row.fine_tuned_model = "ft:base:local:나의-모델:1";
     row.result_files = {"file-7", "file-8"};
     database.write([&](Connection& c) { FineTuningJobsTable(c).update(row); });
@@ -58,6 +60,9 @@ TEST_CASE("a job keeps what was asked for, and takes what happens") {
         CHECK(got->dropout == 0.05);
         CHECK((got->metadata == row.metadata));
         CHECK(got->train_loss == 1.25);
+        CHECK(got->template_name == "auto");  // as it was asked for
+        CHECK(got->template_used == "model");
+        CHECK(got->length_used == 1024);
         CHECK_FALSE(got->held_out_loss);
         CHECK((got->result_files == row.result_files));
         CHECK_FALSE(got->training_file_there);

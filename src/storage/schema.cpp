@@ -196,7 +196,13 @@ CREATE TABLE fine_tuning_checkpoints (
 ) STRICT;
 )sql";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
+// Beside what was asked for: a request that is repeated has to find its job again.
+constexpr std::string_view kVersion3 = R"sql(
+ALTER TABLE fine_tuning_jobs ADD COLUMN template_used TEXT NOT NULL DEFAULT '';
+ALTER TABLE fine_tuning_jobs ADD COLUMN length_used INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}};
 
 }  // namespace
 

@@ -257,6 +257,7 @@ Records parse_records(std::string_view bytes, std::string_view name) {
     std::string_view text = bytes;
     if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
     Records records;
+    records.name = name;
     if (is_plain(text, name)) {
         read_plain(text, name, records);
     } else {

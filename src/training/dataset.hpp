@@ -53,6 +53,7 @@ struct DataReport {
 };
 
 struct Records {
+    std::string name;  // of the file, as people know it
     std::vector<Record> items;
     DataReport report;
 };
@@ -87,8 +88,9 @@ std::string alpaca_prompt(std::string_view instruction, std::string_view input);
 /// In the order of `records`. Learnt are exactly the answers, each with the token that ends it; of
 /// a text, all but its first token. A record is one sample, or one for each answer where the
 /// template shows earlier answers in another way than the last (a reasoning model's). Samples over
-/// `tokens_most` are left out and counted in `report`. Throws Error(kInvalidArgument) if none is
-/// left, or if the template refuses a record, with its line.
+/// `tokens_most` are left out and counted in `report`. Throws Error(kInvalidArgument,
+/// "training_file") that names the file if none is left, or if the template refuses a record, with
+/// its line too.
 std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokeniser,
                                TemplateChoice choice, int tokens_most, DataReport& report);
 
@@ -100,5 +102,8 @@ struct Split {
 /// are 10 or more, never all; equal samples and those of one line never lie on both sides. The same
 /// seed draws the same on every machine; both sides keep the order.
 Split split(std::vector<Sample> samples, double share, std::uint64_t seed);
+/// Leaves out of held_out what stands in train too: how many. A loss on what was learnt says
+/// nothing about what was not seen.
+std::size_t leave_out_learnt(Split& split);
 
 }  // namespace jikji::training

@@ -174,14 +174,14 @@ std::vector<Made> made_of(const std::vector<Record>& records, const Maker& maker
     return made;
 }
 
-/// The template's refusal with the line of the record that it refused.
-[[noreturn]] void refuse_record(const Record& record, const std::exception_ptr& failure) {
+/// The template's refusal with the file and the line of the record that it refused.
+[[noreturn]] void refuse_record(std::string_view file, const Record& record,
+                                const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
     } catch (const Error& cause) {
         if (cause.field() == "template") throw;
-        throw Error(cause.code(), fmt::format("line {}: {}", record.line, cause.what()),
-                    "training_file", fmt::format("{}번째 줄: {}", record.line, cause.korean()));
+        refuse({file, record.line}, cause.what(), cause.korean());
     }
 }
 
@@ -192,18 +192,17 @@ void note_too_long(DataReport& report, const Sample& sample, int tokens_most) {
          fmt::format("{}토큰으로, {}토큰보다 깁니다", sample.tokens.size(), tokens_most));
 }
 
-[[noreturn]] void none_left(const DataReport& report, int tokens_most) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("nothing is left to learn: {} samples are longer than {} tokens{}; shorten "
-                    "them, or raise max_length",
-                    report.too_long, tokens_most,
-                    report.notes.empty() ? "" : fmt::format(" ({})", report.notes.back())),
-        "training_file",
-        fmt::format(
-            "배울 것이 남지 않았습니다. {}개가 {}토큰보다 깁니다. 글을 줄이거나 max_length를 "
-            "늘리세요.",
-            report.too_long, tokens_most));
+[[noreturn]] void none_left(std::string_view file, const DataReport& report, int tokens_most) {
+    const bool named = !report.notes.empty();
+    refuse({file, 0},
+           fmt::format("nothing is left to learn: {} samples are longer than {} tokens{}; shorten "
+                       "them, or raise max_length",
+                       report.too_long, tokens_most,
+                       named ? fmt::format(" ({})", report.notes.back()) : ""),
+           fmt::format("배울 것이 남지 않았습니다. {}개가 {}토큰보다 깁니다{}. 글을 줄이거나 "
+                       "max_length를 늘리세요.",
+                       report.too_long, tokens_most,
+                       named ? fmt::format("({})", report.notes_korean.back()) : ""));
 }
 
 }  // namespace
@@ -233,7 +232,7 @@ std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokenise
     const std::vector<Made> made = made_of(records.items, Maker(tokeniser, choice));
     std::vector<Sample> out;
     for (std::size_t i = 0; i < made.size(); ++i) {
-        if (made[i].failure) refuse_record(records.items[i], made[i].failure);
+        if (made[i].failure) refuse_record(records.name, records.items[i], made[i].failure);
         for (const Sample& sample : made[i].samples) {
             if (static_cast<int>(sample.tokens.size()) > tokens_most) {
                 note_too_long(report, sample, tokens_most);
@@ -245,7 +244,7 @@ std::vector<Sample> to_samples(const Records& records, const Tokeniser& tokenise
             }
         }
     }
-    if (out.empty()) none_left(report, tokens_most);
+    if (out.empty()) none_left(records.name, report, tokens_most);
     return out;
 }
 

@@ -204,12 +204,13 @@ TEST_CASE("row 14: samples over the limit are counted and named; none left is an
         FAIL("nothing was left to learn");
     } catch (const Error& error) {
         CHECK(error.code() == ErrorCode::kInvalidArgument);
+        CHECK(std::string(error.what()).find("data.jsonl: nothing is left") == 0);
         CHECK(std::string(error.what()).find("longer than 3 tokens") != std::string::npos);
         CHECK(error.korean().find("3토큰보다") != std::string::npos);
     }
 }
 
-TEST_CASE("a template's refusal names the line") {
+TEST_CASE("a template's refusal names file and line") {
     Tokeniser tokeniser = byte_tokeniser();
     tokeniser.chat = [](const std::vector<ChatTurn>&, bool) -> std::vector<Token> {
         throw Error(ErrorCode::kInvalidArgument, "no system turns", "messages", "system 불가");
@@ -218,8 +219,8 @@ TEST_CASE("a template's refusal names the line") {
         samples_of("\n\n" + kTwoTurns, tokeniser);
         FAIL("the refusal was lost");
     } catch (const Error& error) {
-        CHECK(std::string(error.what()) == "line 3: no system turns");
-        CHECK(error.korean() == "3번째 줄: system 불가");
+        CHECK(std::string(error.what()) == "data.jsonl line 3: no system turns");
+        CHECK(error.korean() == "data.jsonl 3번째 줄: system 불가");
     }
 }
 
@@ -273,6 +274,18 @@ TEST_CASE("equal samples and those of one line lie on one side, whatever the see
             CHECK(std::none_of(parts.train.begin(), parts.train.end(), leaks));
         }
     }
+}
+
+TEST_CASE("what is learnt is not measured on, whatever its line or its weights") {
+    Split two;
+    two.train = {numbered(1, 1), numbered(2, 2), numbered(3, 3)};
+    two.held_out = {numbered(4, 1), numbered(2, 7), numbered(2, 8), numbered(5, 9)};
+    CHECK(leave_out_learnt(two) == 2);
+    REQUIRE(two.held_out.size() == 2);
+    CHECK(two.held_out[0].line == 1);
+    CHECK(two.held_out[1].line == 9);
+    CHECK(two.train.size() == 3);
+    CHECK(leave_out_learnt(two) == 0);
 }
 
 TEST_CASE("a model's own tokenizer: what a turn holds never becomes a control token (T26)") {

@@ -1,9 +1,10 @@
-// Which samples are held out. Drawn with our own shuffle: the standard one may differ by library.
+// Which samples are held out, and that none of them is learnt. Drawn with our own shuffle: the standard one may differ by library.
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "base/error.hpp"
 #include "training/dataset.hpp"
@@ -83,6 +84,14 @@ Split split(std::vector<Sample> samples, double share, std::uint64_t seed) {
         (held[i] ? out.held_out : out.train).push_back(std::move(samples[i]));
     }
     return out;
+}
+
+std::size_t leave_out_learnt(Split& split) {
+    const auto less = [](const Sample* a, const Sample* b) { return a->tokens < b->tokens; };
+    std::set<const Sample*, decltype(less)> learnt(less);
+    for (const Sample& sample : split.train) learnt.insert(&sample);
+    return std::erase_if(split.held_out,
+                         [&](const Sample& sample) { return learnt.contains(&sample); });
 }
 
 }  // namespace jikji::training

@@ -25,6 +25,7 @@ void fields(Visit&& visit, PreparedEvent& e) {
     visit("empty", e.empty);
     visit("too_long", e.too_long);
     visit("warmup_steps", e.warmup_steps);
+    visit("max_length", e.max_length);
     visit("parameters", e.parameters);
     visit("notes", e.notes);
     visit("notes_korean", e.notes_korean);

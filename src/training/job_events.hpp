@@ -23,6 +23,7 @@ struct PreparedEvent {          // "prepared"
     std::int64_t empty = 0;       // left out
     std::int64_t too_long = 0;    // left out
     std::int64_t warmup_steps = 0;
+    std::int64_t max_length = 0;            // tokens of a sample; longer ones are left out
     std::int64_t parameters = 0;            // that are learnt
     std::vector<std::string> notes;         // for people
     std::vector<std::string> notes_korean;  // the same

@@ -23,13 +23,15 @@ void note(PreparedEvent& said, std::string english, std::string korean) {
     said.notes_korean.push_back(std::move(korean));
 }
 
-void count(PreparedEvent& said, const DataReport& report) {
+/// `file`: named where there are two, as a line's number is of one of them.
+void count(PreparedEvent& said, const DataReport& report, const std::string& file) {
     said.duplicates += report.duplicates;
     said.empty += report.empty;
     said.too_long += report.too_long;
-    said.notes.insert(said.notes.end(), report.notes.begin(), report.notes.end());
-    said.notes_korean.insert(said.notes_korean.end(), report.notes_korean.begin(),
-                             report.notes_korean.end());
+    const std::string place = file.empty() ? "" : file + " ";
+    for (std::size_t i = 0; i < report.notes.size(); ++i) {
+        note(said, place + report.notes[i], place + report.notes_korean[i]);
+    }
 }
 
 const char* name_of_template(const DataReport& report, TemplateChoice choice,
@@ -51,14 +53,56 @@ void note_alpaca(PreparedEvent& said, bool has_template) {
              has_template ? "" : "(기본 모델에 대화 템플릿이 없습니다)"));
 }
 
-std::vector<Sample> samples_of(const DataFile& file, const Tokeniser& tokeniser,
-                               const JobSpec& spec, int tokens_most, PreparedEvent& said) {
+struct Reading {  // how both files are read
+    const Tokeniser& tokeniser;
+    TemplateChoice choice;
+    int tokens_most;
+    bool two_files;
+};
+
+std::vector<Sample> samples_of(const DataFile& file, const Reading& how, PreparedEvent& said) {
     Records records = read_records(file.path, file.name);
     DataReport report = records.report;
-    auto samples = to_samples(records, tokeniser, spec.choice, tokens_most, report);
-    count(said, report);
-    said.template_name = name_of_template(report, spec.choice, tokeniser);
+    auto samples = to_samples(records, how.tokeniser, how.choice, how.tokens_most, report);
+    count(said, report, how.two_files ? file.name : "");
+    if (said.template_name.empty()) {  // the job's is that of what is learnt, which is read first
+        said.template_name = name_of_template(report, how.choice, how.tokeniser);
+    }
     return samples;
+}
+
+[[noreturn]] void nothing_to_measure(const JobSpec& spec) {
+    const std::string& held = spec.validation->name;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{}: every sample stands in {} too, so it measures nothing; give "
+                            "others, or leave validation_file out: then a share is held out",
+                            held, spec.data.name),
+                "validation_file",
+                fmt::format("{}: 모든 예문이 {}에도 있어서 잴 것이 없습니다. 다른 예문을 주거나 "
+                            "validation_file을 빼세요. 그러면 예문의 일부를 떼어 둡니다.",
+                            held, spec.data.name));
+}
+
+/// The training file and the one to measure on, less what both have.
+Split two_files(const JobSpec& spec, const Reading& how, PreparedEvent& said) {
+    Split out{samples_of(spec.data, how, said), {}};
+    try {
+        out.held_out = samples_of(*spec.validation, how, said);
+    } catch (const Error& cause) {
+        if (cause.field() != "training_file") throw;
+        throw Error(cause.code(), cause.what(), "validation_file", cause.korean());
+    }
+    const std::size_t shared = leave_out_learnt(out);
+    if (out.held_out.empty()) nothing_to_measure(spec);
+    if (shared > 0) {
+        note(said,
+             fmt::format("{} of the samples of {} stand in {} too and are not measured on, as "
+                         "they are learnt",
+                         shared, spec.validation->name, spec.data.name),
+             fmt::format("{}의 예문 {}개는 {}에도 있어 학습에 쓰이므로 검증에서 뺍니다.",
+                         spec.validation->name, shared, spec.data.name));
+    }
+    return out;
 }
 
 Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
@@ -72,15 +116,19 @@ Split data_of(const JobSpec& spec, const Shape& shape, PreparedEvent& said) {
     for (const int most : {shape.context, shape.window}) {
         if (most > 0) tokens_most = std::min(tokens_most, most);
     }
-    auto samples = samples_of(spec.data, tokeniser, spec, tokens_most, said);
-    if (said.template_name == "alpaca") note_alpaca(said, tokeniser.has_template);
+    said.max_length = tokens_most;
+    const Reading how{tokeniser, spec.choice, tokens_most, spec.validation.has_value()};
+    Split out;
     if (spec.validation) {
-        return {std::move(samples),
-                samples_of(*spec.validation, tokeniser, spec, tokens_most, said)};
+        out = two_files(spec, how, said);
+    } else {
+        auto samples = samples_of(spec.data, how, said);
+        const double share =
+            std::min(spec.held_out_share, kHeldOutMost / static_cast<double>(samples.size()));
+        out = split(std::move(samples), share, spec.train.seed);
     }
-    const double share =
-        std::min(spec.held_out_share, kHeldOutMost / static_cast<double>(samples.size()));
-    return split(std::move(samples), share, spec.train.seed);
+    if (said.template_name == "alpaca") note_alpaca(said, tokeniser.has_template);
+    return out;
 }
 
 /// The warm-up of short runs: Hugging Face's hundred steps would never reach the rate.

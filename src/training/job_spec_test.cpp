@@ -112,7 +112,7 @@ TEST_CASE("a job.json that cannot be meant is refused by field, value and limit"
 
 TEST_CASE("an event that is said is understood") {
     const JobEvent events[] = {
-        PreparedEvent{.samples = 3, .notes = {"line 2", "둘"}, .template_name = "alpaca"},
+        PreparedEvent{.samples = 3, .max_length = 1024, .notes = {"line 2", "둘"}, .template_name = "alpaca"},
         StepEvent{.step = 4, .loss = 1.0 / 3, .rate = 3e-4},
         HeldOutEvent{.step = 0, .loss = 2.5, .base_loss = 2.5},
         CheckpointEvent{.step = 9, .file = "ckpt-9.gguf"},
@@ -130,6 +130,7 @@ TEST_CASE("an event that is said is understood") {
         CHECK(read->index() == event.index());
         CHECK(to_line(*read) == line);
     }
+    CHECK(std::get<PreparedEvent>(*parse_event(to_line(events[0]))).max_length == 1024);
     CHECK(std::get<StepEvent>(*parse_event(to_line(events[1]))).loss == 1.0 / 3);
     CHECK(!std::get<DoneEvent>(*parse_event(to_line(events[5]))).base_loss);
     for (const char* other : {"", "{", "[]", "{\"event\":\"song\"}", "loading 3 %"}) {

@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "base/cpu.hpp"
-#include "base/cpu.hpp"
 #include "gemm/bf16.hpp"
 
 using namespace jikji::training;
-namespace cpu = jikji::cpu;
 
 namespace {
 

@@ -210,6 +210,43 @@ def stop_beside_an_open_stream(server, job):
     assert rest.endswith(b"data: [DONE]\n\n")
 
 
+def test_what_auto_has_chosen_is_shown(client):
+    job = create(client)
+    asked = job.method.supervised.hyperparameters
+    assert (asked.template, asked.max_length, asked.warmup_steps) == ("auto", "auto", "auto")
+    done = wait_for_end(client, job)
+    assert done.status == "succeeded", done.error
+    chosen = done.method.supervised.hyperparameters
+    assert (chosen.template, chosen.max_length) == ("model", 1024)  # its own; ours, as it has more
+    assert chosen.warmup_steps == 0  # a tenth of so few steps
+    plain = wait_for_end(client, create(client, give(client, b"One.\n\nTwo.\n", "plain.txt"),
+                                        hyperparameters={"max_length": 64}))
+    values = plain.method.supervised.hyperparameters
+    assert (values.template, values.max_length) == ("none", 64)
+
+
+def test_what_is_learnt_is_not_measured_on(client, server):
+    held = give(client, examples(12), "검증.jsonl")
+    done = wait_for_end(client, create(client, give(client, examples(8)), validation_file=held))
+    assert done.status == "succeeded", done.error
+    assert (done.x_jikji["samples"], done.x_jikji["held_out_samples"]) == (8, 4)
+    path = f"/v1/fine_tuning/jobs/{done.id}/events?limit=100"
+    for language, words in (("en", "8 of the samples of 검증.jsonl stand in 색-예시.jsonl too"),
+                            ("ko", "검증.jsonl의 예문 8개는 색-예시.jsonl에도 있어")):
+        assert words in server.get(path, headers={"Accept-Language": language}).text
+
+
+def test_an_error_of_the_validation_file_names_it(client):
+    short = give(client, b'{"text": "One short text."}\n', "short.jsonl")
+    long = give(client, json.dumps({"text": "word " * 100}).encode(), "long.jsonl")
+    for held, words in ((long, "long.jsonl: nothing is left"),
+                        (short, "short.jsonl: every sample stands in short.jsonl too")):
+        failed = wait_for_end(client, create(client, short, validation_file=held,
+                                             hyperparameters={"max_length": 32}))
+        assert (failed.status, failed.error.param) == ("failed", "validation_file")
+        assert words in failed.error.message
+
+
 LINES = examples(8).split(b"\n")
 BAD_DATA = {
     "broken at line 7": (b"\n".join([*LINES[:6], b'{"messages": ', LINES[7]]), "line 7"),
