@@ -2,6 +2,9 @@
 // that fine-tuning has made.
 #include <fmt/format.h>
 
+#include <map>
+#include <string>
+
 #include "api/objects.hpp"
 #include "api/services.hpp"
 #include "base/error.hpp"
@@ -12,14 +15,29 @@
 namespace jikji::api {
 namespace {
 
-json::object model_json(const engine::ModelStatus& model, std::int64_t created) {
+using Warnings = std::map<std::string, std::string>;  // model -> why it is better not used
+
+Warnings warnings_of(const Services& services, Language language) {
+    Warnings out;
+    for (const auto& job : services.fine_tuning.with_models()) {
+        std::string why = service::warning_of(job, language == Language::kKorean);
+        if (!why.empty()) out[job.fine_tuned_model] = std::move(why);
+    }
+    return out;
+}
+
+json::object model_json(const engine::ModelStatus& model, std::int64_t created,
+                        const Warnings& warnings) {
     json::object extra = {{"loaded", model.loaded}, {"pinned", model.pinned},
                           {"bytes", model.bytes},   {"embedding", model.embedding},
                           {"context", nullptr},     {"dimensions", nullptr},
-                          {"base", nullptr}};
+                          {"base", nullptr},        {"warning", nullptr}};
     if (!model.base.empty()) extra["base"] = model.base;
     if (model.context > 0) extra["context"] = model.context;
     if (model.dimensions > 0) extra["dimensions"] = model.dimensions;
+    if (const auto why = warnings.find(model.name); why != warnings.end()) {
+        extra["warning"] = why->second;
+    }
     return {{"id", model.name},
             {"object", "model"},
             {"created", created},
@@ -28,15 +46,20 @@ json::object model_json(const engine::ModelStatus& model, std::int64_t created) 
             {"jikji", std::move(extra)}};
 }
 
-http::Reply list_models(Services& services, std::int64_t created) {
+http::Reply list_models(Services& services, std::int64_t created, Language language) {
+    const Warnings warnings = warnings_of(services, language);
     json::array data;
-    for (const auto& model : services.engine.models()) data.push_back(model_json(model, created));
+    for (const auto& model : services.engine.models()) {
+        data.push_back(model_json(model, created, warnings));
+    }
     return json_reply(json::object{{"object", "list"}, {"data", std::move(data)}});
 }
 
-http::Reply get_model(Services& services, std::int64_t created, const std::string& name) {
+http::Reply get_model(Services& services, std::int64_t created, const http::Call& call) {
+    const std::string& name = call.parameter("id");
     for (const auto& model : services.engine.models()) {
-        if (model.name == name) return json_reply(model_json(model, created));
+        if (model.name != name) continue;
+        return json_reply(model_json(model, created, warnings_of(services, call.language)));
     }
     throw Error(
         ErrorCode::kModelNotFound,
@@ -62,12 +85,13 @@ http::Reply delete_model(Services& services, const std::string& name) {
 
 void add_models(http::Router& router, Services& services) {
     const std::int64_t created = now_seconds();  // a model is offered since the server's start
-    router.add_blocking("GET", "/v1/models", http::Access::kKey, [&services, created](http::Call&) {
-        return list_models(services, created);
-    });
+    router.add_blocking("GET", "/v1/models", http::Access::kKey,
+                        [&services, created](http::Call& call) {
+                            return list_models(services, created, call.language);
+                        });
     router.add_blocking("GET", "/v1/models/{id}", http::Access::kKey,
                         [&services, created](http::Call& call) {
-                            return get_model(services, created, call.parameter("id"));
+                            return get_model(services, created, call);
                         });
     router.add_blocking(
         "DELETE", "/v1/models/{id}", http::Access::kKey,

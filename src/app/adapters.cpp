@@ -168,6 +168,8 @@ std::vector<AdapterCard> adapters_of_jobs(const AdapterFolders& folders) {
         card.path = made.path;
         card.bytes = fs::file_size(made.path);
         card.base = made.facts.base_name;
+        card.held_out_loss = made.facts.held_out_loss;
+        card.base_loss = made.facts.base_loss;
         out.push_back(std::move(card));
     }
     return out;

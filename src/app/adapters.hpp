@@ -31,6 +31,10 @@ struct AdapterCard {
     double alpha = 0;
     std::vector<std::string> targets;  // "q_proj"
     std::optional<double> held_out_loss, base_loss;
+
+    bool worse_than_base() const {
+        return held_out_loss && base_loss && *held_out_loss > *base_loss;
+    }
 };
 
 /// Nothing if there is no such adapter; `name` may be a .gguf file too. Throws Error(kRejected) if

@@ -53,7 +53,10 @@ json::object as_json(const InstalledModel& model) {
                         {"added_at", model.added_at},
                         {"query_prefix", model.query_prefix},
                         {"passage_prefix", model.passage_prefix}};
-    if (model.adapter) out["base"] = model.base;
+    if (model.adapter) {
+        out["base"] = model.base;
+        out["worse_than_base"] = model.worse_than_base;
+    }
     return out;
 }
 
@@ -102,6 +105,15 @@ std::string row(const std::string& name, const std::string& kind, const std::str
     return out + "\n";
 }
 
+std::string base_of(const InstalledModel& model, Language language) {
+    if (!model.adapter) return {};
+    std::string out = "→ " + model.base;
+    if (model.worse_than_base) {
+        out += say(language, " (worse than it on held-out samples)", " (검증 손실이 더 나쁨)");
+    }
+    return out;
+}
+
 std::vector<const CatalogueEntry*> not_installed(const std::vector<InstalledModel>& installed) {
     std::vector<const CatalogueEntry*> out;
     for (const CatalogueEntry& entry : models::catalogue()) {
@@ -120,7 +132,7 @@ void print_lists(const std::vector<InstalledModel>& installed,
     out += options.folder.string() + "\n";
     for (const InstalledModel& model : installed) {
         out += row(model.name, kind_of(model, language), bytes_for_people(model.bytes),
-                   model.license, model.adapter ? "→ " + model.base : std::string());
+                   model.license, base_of(model, language));
     }
     if (installed.empty()) out += say(language, "  (none)\n", "  (없음)\n");
     if (!available.empty()) {
@@ -201,6 +213,7 @@ int models_list(const ModelsOptions& options) {
         model.bytes = card.bytes;
         model.adapter = true;
         model.base = card.base;
+        model.worse_than_base = card.worse_than_base();
         model.source = "training";
     }
     const auto available = not_installed(installed);

@@ -42,7 +42,7 @@ std::string gain_of(const app::AdapterCard& card, Language language) {
     out += fmt::format(
         fmt::runtime(say(language, " (the base alone: {:.4f})", " (기본 모델만: {:.4f})")),
         *card.base_loss);
-    if (*card.held_out_loss > *card.base_loss) {
+    if (card.worse_than_base()) {
         out += say(language, ": worse than the base", ": 기본 모델보다 나쁩니다");
     }
     return out;

@@ -59,6 +59,14 @@ void guess_prefixes(InstalledModel& model, const std::string& inner_name) {
     model.passage_prefix = "passage: ";
 }
 
+bool worse_than_base(const Gguf& adapter) {
+    const GgufValue* own = adapter.find("jikji.held_out_loss");
+    const GgufValue* base = adapter.find("jikji.base_loss");
+    if (own == nullptr || base == nullptr) return false;
+    const auto ours = own->as_number(), theirs = base->as_number();
+    return ours && theirs && *ours > *theirs;
+}
+
 InstalledModel read_model(const fs::path& file, std::string name) {
     const GgufFile gguf(file);
     InstalledModel model;
@@ -71,6 +79,7 @@ InstalledModel read_model(const fs::path& file, std::string name) {
     if (model.adapter) {
         model.base = gguf.gguf().text("jikji.base.name");
         model.base_sha256 = gguf.gguf().text("jikji.base.sha256");
+        model.worse_than_base = worse_than_base(gguf.gguf());
     }
     guess_prefixes(model, gguf.gguf().text("general.name"));
     return model;

@@ -358,6 +358,14 @@ bool FineTuning::stopping() const { return impl_->stopping(); }
 void FineTuning::refresh() { impl_->refresh(); }
 fs::path FineTuning::folder_of(const std::string& id) const { return impl_->folder_of(id); }
 
+std::vector<FineTuningJob> FineTuning::with_models() const {
+    std::vector<FineTuningJob> out;
+    impl_->read([&](storage::Connection& connection) {
+        out = storage::FineTuningJobsTable(connection).with_models();
+    });
+    return out;
+}
+
 Listed<FineTuningJob> FineTuning::list(const Page& page,
                                        const std::map<std::string, std::string>& metadata) const {
     check_limit(page.limit);

@@ -120,6 +120,8 @@ public:
     /// Looks again at the bases of all models: one that came is offered, one whose base has changed
     /// is refused. Cheap while nothing has changed.
     void refresh();
+    /// The jobs whose models were made and not removed.
+    std::vector<FineTuningJob> with_models() const;
     /// data/training/ID
     std::filesystem::path folder_of(const std::string& id) const;
 

@@ -86,6 +86,7 @@ public:
     void expect(double seconds_of_token) { seconds_of_token_ = seconds_of_token; }
 
     void draw() {
+        guard([this] { curve_.settle(); });
         guard([this] {
             write_file_durably(folder_ / "loss.svg",
                                loss_svg(curve_.rows(), {name_, prepared_.steps_total, base_loss_}));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 
 #include "base/file.hpp"
@@ -73,18 +74,36 @@ CurveFile::CurveFile(fs::path file, std::int64_t steps_done) : path_(std::move(f
         rows_ = from_csv(read_file(path_, kFileBytes));
         std::erase_if(rows_, [&](const CurveRow& row) { return row.step > steps_done; });
     }
-    rewrite();
 }
 
 void CurveFile::rewrite() {
+    whole_ = false;
     appended_.close();
     write_file_durably(path_, to_csv(rows_));
+    whole_ = true;
+}
+
+void CurveFile::append(const CurveRow& row) {
+    whole_ = false;
+    errno = 0;
+    if (!appended_.is_open()) appended_.open(path_, std::ios::app | std::ios::binary);
+    appended_ << line_of(row) << std::flush;
+    whole_ = appended_.good();
+    if (whole_) return;
+    const int error = errno != 0 ? errno : EIO;
+    appended_.close();
+    appended_.clear();
+    throw_errno(error, "writing", path_);
+}
+
+void CurveFile::settle() {
+    if (!whole_) rewrite();
 }
 
 void CurveFile::add_step(std::int64_t step, double loss, double accuracy) {
     rows_.push_back({step, loss, accuracy, {}, {}});
-    if (!appended_.is_open()) appended_.open(path_, std::ios::app | std::ios::binary);
-    appended_ << line_of(rows_.back()) << std::flush;
+    if (whole_) return append(rows_.back());
+    rewrite();
 }
 
 void CurveFile::add_held_out(std::int64_t step, double loss, double accuracy) {

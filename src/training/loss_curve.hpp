@@ -26,20 +26,26 @@ std::string to_csv(const std::vector<CurveRow>& rows);
 std::vector<CurveRow> from_csv(std::string_view text);
 
 /// The file beside the rows: a row is there as soon as it is added, whatever ends the process.
+/// What cannot be written throws as write_file_durably; the row is kept, and comes into the file
+/// with the next one that can be.
 class CurveFile {
 public:
-    /// Goes on with a file that is there, up to `steps_done`; later rows will come again.
+    /// Goes on with a file that is there, up to `steps_done`; later rows will come again. Writes
+    /// nothing yet: a full disk is no reason not to train.
     CurveFile(std::filesystem::path file, std::int64_t steps_done);
 
     void add_step(std::int64_t step, double loss, double accuracy);
     void add_held_out(std::int64_t step, double loss, double accuracy);
+    void settle();  // tries once more what could not be written
     const std::vector<CurveRow>& rows() const { return rows_; }
 
 private:
-    void rewrite();  // throws as write_file_durably
+    void rewrite();
+    void append(const CurveRow& row);
     std::filesystem::path path_;
     std::vector<CurveRow> rows_;
     std::ofstream appended_;
+    bool whole_ = false;  // the file has all rows, and nothing else
 };
 
 struct PlotFacts {

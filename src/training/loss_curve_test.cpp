@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
+#include "base/error.hpp"
 #include "base/file.hpp"
 #include "support/temp_folder.hpp"
 
@@ -50,6 +53,37 @@ TEST_CASE("row 9: after a kill the rows behind the checkpoint come again, and no
     CHECK(curve.rows().size() == 3);
     curve.add_step(4, 1, 0.5);
     CHECK(file_text(file) == whole);
+}
+
+TEST_CASE("a row that cannot be written is said, and comes with the next one") {
+    const TempFolder folder;
+    const auto file = folder / "metrics.csv";
+    CurveFile curve(file, 0);
+    curve.add_step(1, 2.5, 0.25);
+    std::filesystem::remove(file);
+    std::filesystem::create_symlink("/dev/full", file);
+    try {
+        curve.add_step(2, 2, 0.5);
+        FAIL("the row was lost without a word");
+    } catch (const jikji::Error& error) {
+        CHECK(error.code() == jikji::ErrorCode::kDiskFull);
+    }
+    curve.add_step(3, 1.75, 0.5);
+    CHECK(from_csv(file_text(file)).size() == 3);
+    CHECK(file_text(file) == to_csv(curve.rows()));
+}
+
+TEST_CASE("with no place for it there are rows all the same, and the file comes when there is") {
+    const TempFolder folder;
+    const auto file = folder / "gone" / "metrics.csv";
+    CurveFile curve(file, 0);
+    CHECK_THROWS_AS(curve.add_step(1, 2.5, 0.25), jikji::Error);
+    CHECK_THROWS_AS(curve.add_held_out(1, 2, 0.25), jikji::Error);
+    CHECK_THROWS_AS(curve.settle(), jikji::Error);
+    std::filesystem::create_directory(folder / "gone");
+    curve.settle();
+    CHECK(file_text(file) == to_csv(curve.rows()));
+    CHECK(curve.rows().size() == 1);
 }
 
 TEST_CASE("the picture holds every curve, whatever the title and the numbers") {

@@ -1,13 +1,17 @@
 """Fine-tuning with the official client: from a file of examples to a model that is called."""
 
+import contextlib
 import json
+import os
 import signal
+import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import openai
 import pytest
-from program import CHAT, MODELS, Server
+from program import CHAT, MODELS, Server, run
 
 FACTS = [("나무", "초록"), ("하늘", "파랑"), ("sun", "yellow"), ("grass", "green"),
          ("snow", "white"), ("coal", "black"), ("blood", "red"), ("sea", "blue"),
@@ -108,7 +112,7 @@ def delete_twice(client, model):
         client.chat.completions.create(model=model, messages=[{"role": "user", "content": "?"}])
 
 
-def test_a_model_worse_than_its_base_is_marked_and_can_be_called(client):
+def test_a_model_worse_than_its_base_is_marked_and_can_be_called(client, server):
     job = create(client, hyperparameters={"learning_rate": 0.1, "warmup_steps": 0, "dropout": 0,
                                           "held_out": 0.3})
     done = wait_for_end(client, job)
@@ -118,6 +122,15 @@ def test_a_model_worse_than_its_base_is_marked_and_can_be_called(client):
     assert "worse than the base" in facts["warning"]
     levels = {event.level: event.message for event in client.fine_tuning.jobs.list_events(job.id)}
     assert facts["warning"] in levels["warn"]
+    marked = {model.id: model.jikji["warning"] for model in client.models.list()}
+    assert marked[done.fine_tuned_model] == facts["warning"] and marked[CHAT] is None
+    korean = client.models.retrieve(done.fine_tuned_model,
+                                    extra_headers={"Accept-Language": "ko"})
+    assert "기본 모델의" in korean.jikji["warning"]
+    for language, words in (("en_US.UTF-8", "worse than it"), ("ko_KR.UTF-8", "더 나쁨")):
+        rows = run("models", "list", data=server.data, env={"LANG": language}).stdout.splitlines()
+        assert [words in row for row in rows if done.fine_tuned_model in row] == [True]
+        assert [words in row for row in rows if row.split()[:1] == [CHAT]] == [False]
     assert client.completions.create(model=done.fine_tuned_model, prompt="The", max_tokens=2)
 
 
@@ -134,6 +147,34 @@ def test_two_jobs_wait_for_each_other_and_one_is_cancelled(client, long_job):
     assert client.fine_tuning.jobs.cancel(first.id).status == "cancelled"
     assert client.fine_tuning.jobs.cancel(first.id).status == "cancelled", "twice is fine"
     assert client.fine_tuning.jobs.retrieve(second.id).x_jikji["steps_done"] == 0
+
+
+def child_of(server):
+    """The process that trains, by its own command line."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may be gone by now
+            parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if int(parent) == server.process.pid and b"train-job" in words:
+                return int(folder.name)
+    raise AssertionError("nothing trains")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process stand back so far")
+def test_training_yields_to_people(client, server, long_job):
+    """It computes only where nothing else does, and is the first to go when memory runs out. One
+    thread waits for signals alone: it computes nothing, and hears at once."""
+    job = create(client, hyperparameters=long_job)
+    wait(client, job, has_begun)
+    child = child_of(server)
+    threads = [int(name) for name in os.listdir(f"/proc/{child}/task")]
+    ranks = {thread: (os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread))
+             for thread in threads}
+    usual = [thread for thread, rank in ranks.items() if rank != (os.SCHED_IDLE, 19)]
+    assert child not in usual and len(usual) <= 1, ranks
+    assert int(Path(f"/proc/{child}/oom_score_adj").read_text()) == 800
+    assert os.sched_getscheduler(server.process.pid) == os.SCHED_OTHER, "the server does not"
+    assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
 
 
 def test_paused_with_a_checkpoint_and_resumed(client, server):

@@ -2,6 +2,7 @@
 at whatever moment, changes what comes out. On a model of 100,000 weights; and once on the real
 one."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -196,8 +197,9 @@ def test_a_job_that_is_done_says_so_again(tiny, whole, tmp_path):
     assert_same(folder, whole[0])
 
 
-def test_a_full_disk_ends_no_training(tiny, whole, tmp_path):
-    """Files over 20 kB cannot be written: checkpoints are larger, all else is smaller."""
+def test_files_that_may_not_be_so_large_end_no_training(tiny, whole, tmp_path):
+    """Over 20 kB, that is: checkpoints are larger, all else is smaller. No checkpoint that goes
+    would help, unlike on a full disk."""
     folder = make_job(tiny, tmp_path / "job", targets=["q_proj"], rank=8)
 
     def limit():
@@ -210,6 +212,78 @@ def test_a_full_disk_ends_no_training(tiny, whole, tmp_path):
     assert any("no checkpoint could be written" in n["message"] for n in of(events, "note"))
     assert of(events, "checkpoint") == [] and not list(folder.glob("ckpt-*"))
     assert len(of(events, "step")) == STEPS and events[-1]["event"] == "done", events[-1]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a file system of so many bytes; needs the right to mount one."""
+    places = []
+
+    def make(size):
+        place = tmp_path / f"disk-{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={int(size)}", "tmpfs", str(place)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"no right to mount a small file system here: {done.stderr.strip()}")
+        places.append(place)
+        return place
+
+    yield make
+    for place in places:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(file):
+    """Whatever room there is goes into that file."""
+    for size in (1 << 16, 1):
+        with file.open("ab", buffering=0) as out, contextlib.suppress(OSError):
+            while True:
+                out.write(b"x" * size)
+
+
+def checkpoints_in(folder):
+    return sorted(int(path.stem.removeprefix("ckpt-")) for path in folder.glob("ckpt-*.gguf"))
+
+
+def test_the_older_checkpoint_makes_room_on_a_disk_for_two(tiny, whole, tmp_path, small_disk):
+    """A new one is written before an old one goes: that would need room for three."""
+    one = (whole[0] / f"ckpt-{STEPS}.gguf").stat().st_size
+    folder = make_job(tiny, small_disk(2.6 * one) / "job")
+    events, code = run(folder)
+    assert code == 0, events[-1]
+    assert of(events, "note") == [] and len(of(events, "checkpoint")) == STEPS
+    assert_same(folder, whole[0])
+
+
+def test_the_newest_checkpoint_survives_a_full_disk(tiny, whole, tmp_path, small_disk):
+    """Others have filled it after two were written; when there is room the same bits come out."""
+    folder = make_job(tiny, small_disk(16 << 20) / "job")
+    child = start(folder)
+    for line in child.stdout:
+        if '"event":"checkpoint"' in line and '"step":2' in line:
+            child.send_signal(signal.SIGTERM)
+            break
+    child.communicate(timeout=60)
+    older, newest = checkpoints_in(folder)
+    assert newest < STEPS, "it has to have something left to do"
+    (folder / f"ckpt-{older}.gguf").unlink()  # else it would make the room that is needed
+    fill(folder.parent / "of-others")
+    kept = (folder / f"ckpt-{newest}.gguf").read_bytes()
+
+    events, code = run(folder)
+    assert code == 1 and events[-1]["event"] == "error", events[-1]
+    assert events[-1]["code"] == "storage_full"
+    assert [s["step"] for s in of(events, "step")] == list(range(newest + 1, STEPS + 1))
+    said = " ".join(note["message"] for note in of(events, "note"))
+    assert "no checkpoint could be written" in said and "metrics.csv" in said
+    assert checkpoints_in(folder) == [newest] and not half_written(folder)
+    assert (folder / f"ckpt-{newest}.gguf").read_bytes() == kept
+
+    (folder.parent / "of-others").unlink()
+    events, code = run(folder)
+    assert code == 0 and events[0]["steps_done"] == newest, events[-1]
+    assert_same(folder, whole[0])
 
 
 def refused(tiny, tmp_path, **changes):
