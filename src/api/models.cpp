@@ -89,10 +89,9 @@ void add_models(http::Router& router, Services& services) {
                         [&services, created](http::Call& call) {
                             return list_models(services, created, call.language);
                         });
-    router.add_blocking("GET", "/v1/models/{id}", http::Access::kKey,
-                        [&services, created](http::Call& call) {
-                            return get_model(services, created, call);
-                        });
+    router.add_blocking(
+        "GET", "/v1/models/{id}", http::Access::kKey,
+        [&services, created](http::Call& call) { return get_model(services, created, call); });
     router.add_blocking(
         "DELETE", "/v1/models/{id}", http::Access::kKey,
         [&services](http::Call& call) { return delete_model(services, call.parameter("id")); });

@@ -22,12 +22,13 @@ struct InstalledModel {
     bool adapter = false;        // a LoRA adapter: used together with the model `base`
     std::string base;            // an adapter's model, by its name here; empty if not known
     std::string base_sha256;     // of the file that it was trained on; empty if not known
-    bool worse_than_base = false;  // an adapter's losses on what was held out, by its file
-    std::uint64_t bytes = 0;       // of the file
+    std::uint64_t bytes = 0;     // of the file
     std::string license;         // "Apache-2.0"; empty if not known
     std::string source;          // "catalogue", "file:/…", "folder:/…"
     std::string sha256;          // of the file; empty if it was only linked or dropped in by hand
     std::string added_at;        // 2026-11-24T10:00:00Z; empty if dropped in by hand
+    /// An adapter that lost on what was held out, by its own file.
+    bool worse_than_base = false;
 };
 
 class Store {

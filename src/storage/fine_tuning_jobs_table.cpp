@@ -16,7 +16,8 @@ constexpr std::string_view kSelect = R"sql(
         j.samples, j.held_out_samples, j.trained_tokens, j.estimated_finish, j.train_loss,
         j.held_out_loss, j.base_loss, j.worse_than_base, j.finished_at, j.fine_tuned_model,
         j.model_removed, j.result_files, j.error_code, j.error_message, j.error_korean,
-        j.error_param, j.template_used, j.length_used, EXISTS (SELECT 1 FROM files f WHERE f.id = j.training_file)
+        j.error_param, j.template_used, j.length_used,
+        EXISTS (SELECT 1 FROM files f WHERE f.id = j.training_file)
     FROM fine_tuning_jobs j )sql";
 
 /// Columns of a row, one after the other.

@@ -1,4 +1,5 @@
-// Which samples are held out, and that none of them is learnt. Drawn with our own shuffle: the standard one may differ by library.
+// Which samples are held out, and that none of them is learnt. Drawn with our own shuffle: the
+// standard one may differ by library.
 #include <algorithm>
 #include <cmath>
 #include <map>

@@ -112,7 +112,8 @@ TEST_CASE("a job.json that cannot be meant is refused by field, value and limit"
 
 TEST_CASE("an event that is said is understood") {
     const JobEvent events[] = {
-        PreparedEvent{.samples = 3, .max_length = 1024, .notes = {"line 2", "둘"}, .template_name = "alpaca"},
+        PreparedEvent{
+            .samples = 3, .max_length = 1024, .notes = {"line 2", "둘"}, .template_name = "alpaca"},
         StepEvent{.step = 4, .loss = 1.0 / 3, .rate = 3e-4},
         HeldOutEvent{.step = 0, .loss = 2.5, .base_loss = 2.5},
         CheckpointEvent{.step = 9, .file = "ckpt-9.gguf"},
