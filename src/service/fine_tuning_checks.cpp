@@ -150,6 +150,13 @@ void check_request(const FineTuningRequest& request) {
         rethrow_at(error, request.path + "." + error.field());
     }
     check_metadata(request.metadata);
+    if (!request.validation_file.empty() && request.validation_file == request.training_file) {
+        refuse("validation_file",
+               "is the training_file too, and measures nothing; give another one, or leave it out: "
+               "then a share is held out",
+               "training_file과 같아서 잴 것이 없습니다. 다른 파일을 주거나 빼세요. 그러면 예문의 "
+               "일부를 떼어 둡니다.");
+    }
 }
 
 }  // namespace jikji::service

@@ -280,8 +280,12 @@ def test_what_is_learnt_is_not_measured_on(client, server):
 def test_an_error_of_the_validation_file_names_it(client):
     short = give(client, b'{"text": "One short text."}\n', "short.jsonl")
     long = give(client, json.dumps({"text": "word " * 100}).encode(), "long.jsonl")
+    same = give(client, b'{"text": "One short text."}\n', "same.jsonl")
+    with pytest.raises(openai.BadRequestError, match="is the training_file too") as refused:
+        create(client, short, validation_file=short)
+    assert refused.value.body["param"] == "validation_file"
     for held, words in ((long, "long.jsonl: nothing is left"),
-                        (short, "short.jsonl: every sample stands in short.jsonl too")):
+                        (same, "same.jsonl: every sample stands in short.jsonl too")):
         failed = wait_for_end(client, create(client, short, validation_file=held,
                                              hyperparameters={"max_length": 32}))
         assert (failed.status, failed.error.param) == ("failed", "validation_file")
