@@ -34,12 +34,13 @@ class Result:
     error: str = ""
 
 
-async def exchange(address, path, body):
+async def exchange(address, path, body, key=None):
     """Opens a connection, sends the request, reads the head: (reader, writer, status)."""
     reader, writer = await asyncio.open_connection(*address)
     data = json.dumps(body).encode()
+    bearer = f"Authorization: Bearer {key}\r\n" if key else ""
     writer.write((f"POST {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\n"
-                  "Content-Type: application/json\r\nConnection: close\r\n"
+                  f"{bearer}Content-Type: application/json\r\nConnection: close\r\n"
                   f"Content-Length: {len(data)}\r\n\r\n").encode() + data)
     await writer.drain()
     head = await reader.readuntil(b"\r\n\r\n")
@@ -74,12 +75,12 @@ def take(result, event, times):
             result.text += piece
 
 
-async def ask(server, path, body):
+async def ask(server, path, body, key=None):
     """One streamed answer."""
     due, times, result = time.perf_counter(), [], Result()
     body = {"temperature": 0, "stream": True, "stream_options": {"include_usage": True},
             **server.extra, **body}
-    reader, writer, result.status = await exchange(server.address, path, body)
+    reader, writer, result.status = await exchange(server.address, path, body, key)
     if result.status == 200:
         async for event in events(reader):
             take(result, event, times)
@@ -95,11 +96,11 @@ async def ask(server, path, body):
     return result
 
 
-def chat(server, messages, max_tokens, **more):
+def chat(server, messages, max_tokens, key=None, **more):
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     return ask(server, "/v1/chat/completions",
-               {"model": server.model, "messages": messages, "max_tokens": max_tokens, **more})
+               {"model": server.model, "messages": messages, "max_tokens": max_tokens, **more}, key)
 
 
 def percentile(values, percent):

@@ -101,6 +101,29 @@ async def embeddings_at_once(server, salt):
     return [Result(status=status, made=1) for status in statuses]
 
 
+def beside_a_flood(width, keys):
+    """20 short chats of one key, one after the other, while another key has `width` at a time."""
+    quiet, loud = keys
+
+    async def flood(server, salt, i):
+        turn = 0
+        while True:
+            turn += 1
+            await chat(server, f"Tell me about {words(60, f'{salt} loud {i} {turn}')}", 128, loud)
+
+    async def scenario(server, salt):
+        crowd = [asyncio.ensure_future(flood(server, salt, i)) for i in range(width)]
+        await asyncio.sleep(3 if width else 0)  # until all have arrived
+        results = [await chat(server, f"Tell me about {words(60, f'{salt} quiet {width} {i}')}", 32,
+                              quiet) for i in range(20)]
+        for one in crowd:
+            one.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return results
+
+    return scenario
+
+
 def tokens_in(count, vocabulary):
     """A prompt of tokens, not of text: for models whose words mean nothing. One token out."""
     async def scenario(server, salt):

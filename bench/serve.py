@@ -11,7 +11,6 @@ build/bench/serve.md. Exits 1 if a goal is missed.
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -25,9 +24,10 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 import limits  # noqa: E402
 import scenarios  # noqa: E402
 from load import chat, percentile, play, words  # noqa: E402
-from peers import LLAMA_BENCH, PREFILL_BENCH, LlamaServer  # noqa: E402
-from program import CHAT, E5, JIKJI, MINILM, MODELS, ROOT, Server  # noqa: E402
+from peers import LLAMA_BENCH, LlamaServer  # noqa: E402
+from program import CHAT, E5, MINILM, MODELS, ROOT, Server  # noqa: E402
 from report import Report, machine  # noqa: E402
+from serve_quality import Quality  # noqa: E402
 from shape_7b import VOCABULARY, write_7b  # noqa: E402
 
 # 16 sequences of 2,048 tokens need the room: with the default context some of 16 requests fail.
@@ -70,7 +70,7 @@ def take_turns(scenario, jikji, peers, rounds):
     return Measured(outcomes[jikji], whole)
 
 
-class Bench:
+class Bench(Quality):
     def __init__(self, options):
         self.options = options
         self.report = Report("./dev bench serve", "serve.md")
@@ -169,6 +169,23 @@ class Bench:
                         f"≤ 0.3 s (cached {first[1].cached} of {first[1].prompt})",
                         first[1].first <= 0.3)
 
+    def starvation(self, folder):
+        """llama-server knows no keys: this row is Jikji's alone."""
+        keys = ("sk-quiet-0123456789abcdef", "sk-loud-0123456789abcdef")
+        with Server(Path(folder) / "starvation", "--api-key", keys[0], "--api-key", keys[1],
+                    threads=self.options.threads) as server:
+            name(server, CHAT, use_cache=False)
+            whole = {width: [] for width in (0, 50)}
+            for turn in range(self.options.rounds):
+                for width, times in whole.items():
+                    outcome = play(scenarios.beside_a_flood(width, keys), server, f"flood {turn}")
+                    assert not outcome.failed, outcome.failed[0].error[:300]
+                    times += [result.whole for result in outcome.results]
+        alone, beside = (percentile(times, 95) for times in whole.values())
+        self.report.add("a key's 20 short chats beside 50 at a time of another, p95",
+                        f"{beside:.3f} s", f"(alone: {alone:.3f} s)",
+                        f"≤ 2 × alone (is {beside / alone:.3g})", beside <= 2 * alone)
+
     def shape_7b(self, folder):
         write_7b(SHAPE_7B)
         with Server(Path(folder) / "7b", "--chat-model", SHAPE_7B.stem, "--context", 1024,
@@ -183,22 +200,10 @@ class Bench:
                      (ours, theirs), "tokens/s", least=2)
         self.shares.append(self.machine.prefill(limits.SHAPE_7B, 512, 512 / ours))
 
-    def quality(self, folder):
-        """Perplexity by our products and attention, and by ggml's, of the same file."""
-        model = MODELS / f"{CHAT}.gguf"
-        passes = {"as decoding computes": [JIKJI, "models", "perplexity", model],
-                  "as prompts are read": [PREFILL_BENCH, model, "--only", "loss", "--text",
-                                          write_prose(folder)]}
-        for how, command in passes.items():
-            ours, theirs = (perplexity(command, own) for own in (True, False))
-            worse = ours / theirs - 1
-            self.report.add(f"perplexity, {how}", f"{ours:.3f}", f"ggml's products {theirs:.3f}",
-                            f"≤ +0.2 % (is {worse:+.2%})", worse <= 0.002)
-
     def run(self, folder, wanted):
         self.machine = limits.Machine(self.options.threads)
         rows = [self.one_stream, self.long_prompt, self.chats, self.shared_system_prompt,
-                self.long_among_streams, self.turns, self.schema_answers]
+                self.long_among_streams, self.turns, self.schema_answers, self.greedy]
         rows = [row for row in rows if wanted(row.__name__)]
         with ExitStack() as stack:
             # What was embedded before is kept; each text of the bench is to be computed.
@@ -217,12 +222,15 @@ class Bench:
                 self.embeddings(folder, jikji)
         if wanted("restart"):
             self.restart(folder)
+        if wanted("starvation"):
+            self.starvation(folder)
         if wanted("shape_7b"):
             self.shape_7b(folder)
         self.report.section("Share of what the machine can do, measured in this run",
                             [*self.machine.lines(), *self.shares])
         if wanted("quality"):
             self.quality(folder)
+            self.weights(folder)
 
 
 def name(server, model, **extra):
@@ -256,23 +264,6 @@ def llama_bench(model, threads, tokens):
     out = subprocess.run([LLAMA_BENCH, "-m", model, "-t", str(threads), "-p", str(tokens), "-n",
                           "0", "-r", "2", "-o", "json"], capture_output=True, text=True, check=True)
     return json.loads(out.stdout)[0]["avg_ts"]
-
-
-GGML_ALONE = {"JIKJI_GEMM": "off", "JIKJI_ATTENTION": "off", "JIKJI_INTERLEAVED": "off"}
-
-
-def perplexity(command, own):
-    env = os.environ | ({} if own else GGML_ALONE)
-    out = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
-    return float(re.search(r"perplexity ([\d.]+)", out).group(1))
-
-
-def write_prose(folder):
-    """Some 15,000 tokens of English: what the decisions say."""
-    path = Path(folder) / "prose.txt"
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    path.write_text("\n".join(d.read_text() for d in decisions))
-    return path
 
 
 def main():
