@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "models/json_file.hpp"
+#include "training/diverged.hpp"
 
 namespace jikji::training {
 namespace json = boost::json;
@@ -186,7 +187,8 @@ std::optional<JobEvent> parse_event(std::string_view line) {
 ErrorEvent error_event(const std::exception& cause) {
     const auto* known = dynamic_cast<const Error*>(&cause);
     if (known == nullptr) return {"internal", {}, cause.what(), {}};
-    return {code_of(known->code()), known->field(), known->what(), known->korean()};
+    const bool diverged = dynamic_cast<const Diverged*>(&cause) != nullptr;
+    return {diverged ? "training_diverged" : code_of(known->code()), known->field(), known->what(), known->korean()};
 }
 
 }  // namespace jikji::training

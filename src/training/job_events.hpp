@@ -80,7 +80,7 @@ struct StoppedEvent {       // "stopped"
 };
 
 struct ErrorEvent {    // "error"
-    std::string code;  // as HTTP errors have it: "invalid_argument", "storage_full", "internal", …
+    std::string code;  // as HTTP errors have it ("storage_full", "internal"), or "training_diverged"
     std::string field;
     std::string message;
     std::string korean;

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "training/checkpoint.hpp"
+#include "training/diverged.hpp"
 #include "training/epoch_order.hpp"
 
 namespace jikji::training {
@@ -22,15 +23,6 @@ constexpr double kEstimateSeconds = 0.25;  // a pass that takes longer is not do
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-[[noreturn]] void not_finite(std::int64_t step, std::string_view what, double value) {
-    throw Error(ErrorCode::kInternal,
-                fmt::format("the {} of step {} is not finite ({}); try a lower learning_rate", what,
-                            step, value),
-                "loss",
-                fmt::format("{}단계의 {} 값이 유한하지 않습니다({}). learning_rate를 낮춰 보세요.",
-                            step, what, value));
 }
 
 template <typename T>
@@ -126,6 +118,9 @@ struct Trainer::State {
     void step(const TrainListener& listener, const std::atomic<bool>& stop);
     std::optional<Loss> gradient_of(const std::vector<std::uint64_t>& batch,
                                     const std::atomic<bool>& stop);
+    [[noreturn]] void diverge(std::int64_t step, const NotFinite& what) const {
+        diverged(step, options.optimiser.learning_rate, what);
+    }
 
     Split data;
     TrainOptions options;
@@ -220,7 +215,7 @@ std::optional<HeldOutLoss> Trainer::State::loss_of(const Lora& values,
         sum.right += loss.right;
     }
     const double tokens = std::max(1, sum.tokens);
-    if (!std::isfinite(sum.sum)) not_finite(head.step, "held-out loss", sum.sum);
+    if (!std::isfinite(sum.sum)) diverge(head.step, {"held-out loss", "검증 손실", sum.sum});
     return HeldOutLoss{head.step, sum.sum / tokens, sum.right / tokens};
 }
 
@@ -272,7 +267,7 @@ std::optional<Loss> Trainer::State::gradient_of(const std::vector<std::uint64_t>
         sum.sum += loss.sum;
         sum.tokens += loss.tokens;
         sum.right += loss.right;
-        if (!std::isfinite(loss.sum)) not_finite(head.step + 1, "loss", loss.sum);
+        if (!std::isfinite(loss.sum)) diverge(head.step + 1, {"loss", "손실", loss.sum});
     }
     return sum;
 }
@@ -289,7 +284,7 @@ void Trainer::State::step(const TrainListener& listener, const std::atomic<bool>
     try {
         report.gradient_norm = adam.step(lora.values(), gradients, report.rate);
     } catch (const Error&) {
-        not_finite(head.step + 1, "gradient's norm", std::nan(""));
+        diverge(head.step + 1, {"gradient's norm", "기울기 크기", std::nan("")});
     }
     for (const std::uint64_t number : batch) {
         report.tokens += static_cast<std::int64_t>(data.train[number].tokens.size());

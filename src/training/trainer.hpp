@@ -88,8 +88,8 @@ public:
     std::optional<HeldOutReport> held_out() const;
 
     /// Until the end, or until `stop` is set, between two passes: then a checkpoint is written
-    /// first. At the end one is written as well. Throws Error(kInternal) that names the step if a
-    /// loss or a gradient is not finite; the checkpoint before it stays.
+    /// first. At the end one is written as well. Throws Diverged that names the step if a loss or a
+    /// gradient is not finite; the checkpoint before it stays.
     TrainEnd run(const TrainListener& listener, const std::atomic<bool>& stop);
 
 private:
