@@ -4,7 +4,7 @@
 
 #include <ctime>
 #include <functional>
-#include <tuple>
+#include <set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -13,8 +13,10 @@
 #include "models/store.hpp"
 #include "service/collection_checks.hpp"
 #include "service/fine_tuning_checks.hpp"
+#include "service/fine_tuning_folders.hpp"
 #include "service/fine_tuning_models.hpp"
 #include "service/fine_tuning_progress.hpp"
+#include "service/fine_tuning_repeats.hpp"
 #include "service/fine_tuning_runner.hpp"
 #include "storage/database.hpp"
 
@@ -23,6 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kRepeatSeconds = 60;  // within which a repeated request means the same job
+constexpr int kPage = 1000;                  // rows that are looked at together
 constexpr std::size_t kNameLetters = 8;      // of a job's id, in its model's name
 
 Error no_job(const std::string& id) {
@@ -38,6 +41,18 @@ Error no_job(const std::string& id) {
                 fmt::format("{} 작업은 {} 상태라서 {}.", job.id, job.status, korean));
 }
 
+// It would come to the same end, or was cancelled after it had failed.
+[[noreturn]] void refuse_failed(const FineTuningJob& job) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("job {} has failed and cannot be resumed, as its data and checkpoints "
+                            "are gone; start a new job ({})",
+                            job.id, job.error_message),
+                "fine_tuning_job_id",
+                fmt::format("{} 작업은 실패했고, 데이터와 체크포인트가 지워져 다시 시작할 수 "
+                            "없습니다. 새 작업을 시작하세요({}).",
+                            job.id, job.error_korean));
+}
+
 std::string joined(const std::vector<training::Module>& targets) {
     std::vector<std::string_view> names;
     for (const auto target : targets) names.push_back(training::name_of(target));
@@ -47,7 +62,9 @@ std::string joined(const std::vector<training::Module>& targets) {
 FineTuningJob job_of(const FineTuningRequest& request) {
     FineTuningJob job;
     job.id = make_id("ftjob-");
-    job.created_at = std::time(nullptr);
+    job.model = request.model;
+    job.training_file = request.training_file;
+    job.validation_file = request.validation_file;
     job.suffix = checked_suffix(request.suffix);
     job.seed = request.seed;
     job.metadata = request.metadata;
@@ -108,10 +125,9 @@ public:
           database_(database),
           files_(files),
           store_(options_.models),
+          folders_(options_.folder),
           models_(engine, options_),
-          runner_(database, files, models_, options_) {
-        fs::create_directories(options_.folder);
-        sweep();
+          runner_((sweep(), database), files, models_, folders_, options_) {
         refresh();
     }
 
@@ -123,7 +139,7 @@ public:
     FineTuningJob resume(const std::string& id);
     void remove_model(const std::string& name);
     void refresh();
-    fs::path folder_of(const std::string& id) const { return options_.folder / id; }
+    fs::path folder_of(const std::string& id) const { return folders_.of(id); }
     std::uint64_t changes() const { return runner_.changes(); }
     void stop() { runner_.stop(); }
     bool stopping() const { return runner_.stopping(); }
@@ -133,7 +149,9 @@ public:
 
 private:
     void sweep();
-    void take_data(const FineTuningJob& job);
+    void sweep_folders();
+    void sweep_results();
+    void check(const FineTuningRequest& request, FineTuningJob& job) const;
     void insert(const FineTuningJob& job);
     std::optional<FineTuningJob> same_just_made(const FineTuningJob& job) const;
 
@@ -141,36 +159,62 @@ private:
     storage::Database& database_;
     Files& files_;
     models::Store store_;
+    FineTuningFolders folders_;
     FineTunedModels models_;
+    FineTuningRepeats repeats_;
     std::mutex refresh_mutex_;
     std::map<std::string, std::string> told_;  // job -> why its model is not offered
     FineTuningRunner runner_;
 };
 
-// A crash between a job's folder and its row leaves a folder only.
+// What a crash has left, before anything computes or is asked for.
 void FineTuning::Impl::sweep() {
-    for (const auto& entry : fs::directory_iterator(options_.folder)) {
+    sweep_folders();
+    sweep_results();
+}
+
+// Between a job's folder and its row, or its end and what that leaves to remove.
+void FineTuning::Impl::sweep_folders() {
+    std::vector<std::string> ids;
+    for (const auto& entry : fs::directory_iterator(folders_.all())) {
         const std::string name = entry.path().filename().string();
-        bool known = true;
+        if (name.starts_with("ftjob-")) ids.push_back(name);
+    }
+    for (const std::string& id : ids) {
+        std::optional<FineTuningJob> job;
         read([&](storage::Connection& connection) {
-            known = storage::FineTuningJobsTable(connection).get(name).has_value();
+            job = storage::FineTuningJobsTable(connection).get(id);
         });
-        std::error_code ignored;
-        if (!known && name.starts_with("ftjob-")) fs::remove_all(entry.path(), ignored);
+        job ? folders_.tidy(*job) : folders_.sweep_unknown(id);
     }
 }
 
-// Another name for the same bytes: the job goes on when its files are deleted.
-void FineTuning::Impl::take_data(const FineTuningJob& job) {
-    const auto take = [&](const std::string& id, const char* name) {
-        if (id.empty()) return;
-        const fs::path from = files_.path_of(id), to = folder_of(job.id) / name;
-        std::error_code failed;
-        fs::create_hard_link(from, to, failed);
-        if (failed) fs::copy_file(from, to);
-    };
-    take(job.training_file, "training-data");
-    take(job.validation_file, "validation-data");
+// Between a job's results and the row that names them.
+void FineTuning::Impl::sweep_results() {
+    std::set<std::string> named;
+    Page page{.limit = kPage};
+    for (bool more = true; more;) {
+        read([&](storage::Connection& connection) {
+            const auto jobs = storage::FineTuningJobsTable(connection)
+                                  .list({page.after, page.limit, page.ascending}, {});
+            for (const FineTuningJob& job : jobs.rows) {
+                named.insert(job.result_files.begin(), job.result_files.end());
+                page.after = job.id;
+            }
+            more = jobs.has_more;
+        });
+    }
+    std::vector<std::string> orphans;
+    page.after.clear();
+    for (bool more = true; more;) {
+        const Listed<FileObject> files = files_.list(page, kResultPurpose);
+        for (const FileObject& file : files.items) {
+            if (!named.contains(file.id)) orphans.push_back(file.id);
+            page.after = file.id;
+        }
+        more = files.has_more;
+    }
+    for (const std::string& id : orphans) files_.remove(id);
 }
 
 void FineTuning::Impl::insert(const FineTuningJob& job) {
@@ -188,30 +232,29 @@ void FineTuning::Impl::insert(const FineTuningJob& job) {
     });
 }
 
+/// Seconds for much data.
+void FineTuning::Impl::check(const FineTuningRequest& request, FineTuningJob& job) const {
+    const TrainableBase base = trainable_base(store_, request.model);
+    check_length(request, base);
+    job.training_name = checked_data(files_, request.training_file, "training_file").filename;
+    if (request.validation_file.empty()) return;
+    job.validation_name = checked_data(files_, request.validation_file, "validation_file").filename;
+}
+
 FineTuningJob FineTuning::Impl::create(const FineTuningRequest& request) {
     check_request(request);
     FineTuningJob job = job_of(request);
-    const TrainableBase base = trainable_base(store_, request.model);
-    check_length(request, base);
-    job.model = base.name;
-    const FileObject data = checked_data(files_, request.training_file, "training_file");
-    job.training_file = data.id;
-    job.training_name = data.filename;
-    if (!request.validation_file.empty()) {
-        const FileObject held = checked_data(files_, request.validation_file, "validation_file");
-        job.validation_file = held.id;
-        job.validation_name = held.filename;
-    }
+    const FineTuningRepeats::Making making = repeats_.begin(job, request.repeated);
     if (request.repeated) {
         if (const auto made = same_just_made(job)) return *made;
     }
-    fs::create_directories(folder_of(job.id));
+    check(request, job);
+    job.created_at = std::time(nullptr);
+    folders_.make(job, files_);
     try {
-        take_data(job);
         insert(job);
     } catch (...) {
-        std::error_code ignored;
-        fs::remove_all(folder_of(job.id), ignored);
+        folders_.remove(job.id);
         throw;
     }
     runner_.changed();
@@ -220,16 +263,12 @@ FineTuningJob FineTuning::Impl::create(const FineTuningRequest& request) {
 }
 
 std::optional<FineTuningJob> FineTuning::Impl::same_just_made(const FineTuningJob& job) const {
-    const auto asked = [](const FineTuningJob& j) {
-        return std::tie(j.model, j.training_file, j.validation_file, j.suffix, j.seed, j.epochs,
-                        j.batch_size, j.learning_rate, j.rank, j.alpha, j.dropout, j.targets,
-                        j.held_out, j.template_name, j.max_length, j.metadata);
-    };
+    const std::int64_t now = std::time(nullptr);
     std::optional<FineTuningJob> made;
     read([&](storage::Connection& connection) {
         for (auto& one : storage::FineTuningJobsTable(connection).list({.limit = 5}, {}).rows) {
-            const bool fresh = job.created_at - one.created_at <= kRepeatSeconds;
-            if (!made && fresh && asked(one) == asked(job)) made = std::move(one);
+            const bool fresh = now - one.created_at <= kRepeatSeconds;
+            if (!made && fresh && asked_alike(one, job)) made = std::move(one);
         }
     });
     return made;
@@ -255,6 +294,8 @@ FineTuningJob FineTuning::Impl::change(const std::string& id,
 FineTuningJob FineTuning::Impl::cancel(const std::string& id) {
     bool now = false;
     const FineTuningJob job = change(id, [&](FineTuningChange& change) {
+        // In the transaction: a resume() beside it finds the data gone, or the job not failed.
+        if (change.job.status == "failed") folders_.remove_means(id);
         if (has_ended(change.job)) return;
         now = true;
         change.job.status = "cancelled";
@@ -263,7 +304,7 @@ FineTuningJob FineTuning::Impl::cancel(const std::string& id) {
         change.job.estimated_finish = 0;
         change.say("info", "The job was cancelled", "작업을 취소했습니다.");
     });
-    if (now) runner_.end(id, ChildWish::kKill);
+    if (now && !runner_.end(id, ChildWish::kKill)) folders_.tidy(job);
     return job;
 }
 
@@ -280,11 +321,12 @@ FineTuningJob FineTuning::Impl::pause(const std::string& id) {
 }
 
 FineTuningJob FineTuning::Impl::resume(const std::string& id) {
-    const FineTuningJob job = change(id, [](FineTuningChange& change) {
+    const FineTuningJob job = change(id, [this](FineTuningChange& change) {
         FineTuningJob& now = change.job;
         if (now.status == "succeeded" || now.status == "cancelled") {
             refuse_ended(now, "resumed", "다시 시작할 수 없습니다");
         }
+        if (now.status == "failed" && !folders_.may_go_on(now)) refuse_failed(now);
         if (now.status != "failed" && !now.paused) return;
         if (now.status == "failed") now.status = "queued";
         now.paused = false;
@@ -332,6 +374,7 @@ void FineTuning::Impl::refresh() {
             models_.offer(job);
             told_.erase(job.id);
         } catch (const std::exception& cause) {
+            if (stopping()) return;
             if (std::exchange(told_[job.id], cause.what()) == cause.what()) continue;
             log_warn(fmt::format("{} is not offered: {}", job.fine_tuned_model, cause.what()));
         }

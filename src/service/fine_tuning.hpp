@@ -97,11 +97,14 @@ public:
     Listed<FineTuningJob> list(const Page& page,
                                const std::map<std::string, std::string>& metadata) const;
 
-    FineTuningJob cancel(const std::string& id);  // of one that has ended: nothing
+    /// Drops everything that the job has: data, checkpoints, adapter. Of one that has failed: what
+    /// it could be resumed from; it stays failed. Of one that has ended otherwise: nothing.
+    FineTuningJob cancel(const std::string& id);
     /// Error(kInvalidArgument) for a job that has ended.
     FineTuningJob pause(const std::string& id);
     /// Also of a job that has failed: from its last checkpoint. Error(kInvalidArgument) for one
-    /// that has succeeded or was cancelled.
+    /// that has succeeded or was cancelled, and one that has failed for good: its data or values
+    /// are wrong, it diverged, or cancel() dropped what it could go on from.
     FineTuningJob resume(const std::string& id);
 
     Listed<FineTuningEvent> events(const std::string& id, const Page& page) const;

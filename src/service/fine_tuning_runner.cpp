@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <sstream>
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "storage/database.hpp"
 #include "training/job.hpp"
@@ -22,11 +24,13 @@ using training::StoppedEvent;
 
 namespace {
 
-constexpr auto kRetryAfter = 5s;      // the database did not let us work
-constexpr auto kWriteEvery = 300ms;   // events come in bursts; each commit is synced
-constexpr auto kCheckpointTime = 8s;  // that the server's own end leaves to the process
-constexpr int kCrashes = 2;           // without a checkpoint between them: then it has failed
-constexpr int kHeldTries = 20;        // while another process has the job's folder
+constexpr auto kRetryAfter = 5s;            // the database did not let us work
+constexpr auto kRoomAfter = 1s;             // the disk was full: is there room?
+constexpr std::size_t kHeardMost = 10'000;  // events that wait for room
+constexpr auto kWriteEvery = 300ms;         // events come in bursts; each commit is synced
+constexpr auto kCheckpointTime = 8s;        // that the server's own end leaves to the process
+constexpr int kCrashes = 2;                 // without a checkpoint between them: then it has failed
+constexpr int kHeldTries = 20;              // while another process has the job's folder
 constexpr auto kHeldWait = 500ms;
 constexpr std::uint64_t kLineBytes = 1 << 20;
 
@@ -61,19 +65,24 @@ training::TemplateChoice choice_of(const std::string& name) {
     return name == "alpaca" ? training::TemplateChoice::kAlpaca : training::TemplateChoice::kAuto;
 }
 
-ErrorEvent error_of(const std::exception& cause) {
-    ErrorEvent out = training::error_event(cause);
-    if (out.code == "internal") log_error({}, fmt::format("fine-tuning: {}", cause.what()));
-    return out;
+/// The oldest steps go: their numbers are in metrics.csv as well.
+void keep_to_limit(std::vector<JobEvent>& heard) {
+    if (heard.size() < kHeardMost) return;
+    const auto step = std::find_if(heard.begin(), heard.end(), [](const JobEvent& event) {
+        return std::holds_alternative<training::StepEvent>(event);
+    });
+    heard.erase(step == heard.end() ? heard.begin() : step);
 }
 
 }  // namespace
 
 FineTuningRunner::FineTuningRunner(storage::Database& database, Files& files,
-                                   FineTunedModels& models, FineTuningOptions options)
+                                   FineTunedModels& models, const FineTuningFolders& folders,
+                                   FineTuningOptions options)
     : database_(database),
       files_(files),
       models_(models),
+      folders_(folders),
       options_(std::move(options)),
       woken_(options_.go_on),
       thread_([this] { run(); }) {}
@@ -89,6 +98,7 @@ void FineTuningRunner::stop() {
         if (!std::exchange(stopping_, true)) kill_at_ = Clock::now() + kCheckpointTime;
     }
     changed_.notify_all();
+    models_.stop();
     changed();
 }
 
@@ -105,9 +115,11 @@ void FineTuningRunner::wake() {
     changed_.notify_all();
 }
 
-void FineTuningRunner::end(const std::string& id, ChildWish how) {
+bool FineTuningRunner::end(const std::string& id, ChildWish how) {
     const std::lock_guard lock(mutex_);
-    if (current_ == id) wish_ = how;
+    if (current_ != id) return false;
+    wish_ = how;
+    return true;
 }
 
 void FineTuningRunner::pause(std::chrono::milliseconds time) {
@@ -133,7 +145,51 @@ void FineTuningRunner::run() {
     }
 }
 
+void FineTuningRunner::patiently(const std::function<void()>& work) {
+    while (true) {
+        try {
+            work();
+            full_ = false;
+            return;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDiskFull || stopping()) throw;
+            disk_is_full(error);
+        }
+        pause(kRoomAfter);
+    }
+}
+
+void FineTuningRunner::disk_is_full(const Error& error) {
+    if (std::exchange(full_, true)) return;
+    log_warn(
+        fmt::format("fine-tuning: {}; training goes on meanwhile, and what it says is written "
+                    "when there is room",
+                    error.what()));
+}
+
+std::optional<FineTuningJob> FineTuningRunner::change(
+    const std::string& id, const std::function<void(FineTuningChange&)>& edit) {
+    std::optional<FineTuningJob> job;
+    patiently([&] { job = change_job(database_, id, edit); });
+    return job;
+}
+
+void FineTuningRunner::leave() {
+    std::string id;
+    {
+        const std::lock_guard lock(mutex_);
+        id = std::exchange(current_, {});
+    }
+    if (id.empty()) return;
+    std::optional<FineTuningJob> job;
+    database_.read([&](storage::Connection& connection) {
+        job = storage::FineTuningJobsTable(connection).get(id);
+    });
+    if (job) folders_.tidy(*job);
+}
+
 bool FineTuningRunner::take_next() {
+    leave();  // one that threw
     std::optional<FineTuningJob> job;
     database_.read([&](storage::Connection& connection) {
         job = storage::FineTuningJobsTable(connection).next_to_do();
@@ -145,8 +201,7 @@ bool FineTuningRunner::take_next() {
         wish_ = ChildWish::kGoOn;
     }
     work(*job);
-    const std::lock_guard lock(mutex_);
-    current_.clear();
+    leave();
     return true;
 }
 
@@ -158,7 +213,8 @@ void FineTuningRunner::work(const FineTuningJob& job) {
         if (begun.status != "running" || begun.paused) return;  // cancelled or paused meanwhile
         ended = compute(begun);
     } catch (const std::exception& cause) {
-        ended.last = error_of(cause);
+        if (stopping()) return;  // it goes on the next time
+        ended.last = training::error_event(cause);
     }
     finish(begun, ended);
 }
@@ -166,7 +222,7 @@ void FineTuningRunner::work(const FineTuningJob& job) {
 FineTuningJob FineTuningRunner::begin(const FineTuningJob& job) {
     const BaseFile base = models_.base(job.model);
     if (!job.base_sha256.empty()) models_.require_same_base(job);
-    const auto begun = change_job(database_, job.id, [&](FineTuningChange& change) {
+    const auto begun = change(job.id, [&](FineTuningChange& change) {
         FineTuningJob& now = change.job;
         if (has_ended(now) || now.paused) return;
         now.base_sha256 = base.sha256;
@@ -177,20 +233,20 @@ FineTuningJob FineTuningRunner::begin(const FineTuningJob& job) {
     });
     changed();
     if (!begun) throw Error(ErrorCode::kNotFound, "the job is gone");
-    write_spec(*begun);
+    if (begun->status == "running" && !begun->paused) patiently([&] { write_spec(*begun); });
     return *begun;
 }
 
 void FineTuningRunner::write_spec(const FineTuningJob& job) const {
-    const fs::path folder = options_.folder / job.id;
+    const fs::path folder = folders_.of(job.id);
     training::JobSpec spec;
     spec.adapter_name = fine_tuned_name(job);
     spec.base_name = job.model;
     spec.base = models_.base(job.model).path;
     spec.base_sha256 = job.base_sha256;
-    spec.data = {folder / "training-data", job.training_name};
+    spec.data = {folders_.training_data(job.id), job.training_name};
     if (!job.validation_file.empty()) {
-        spec.validation = training::DataFile{folder / "validation-data", job.validation_name};
+        spec.validation = training::DataFile{folders_.validation_data(job.id), job.validation_name};
     }
     spec.held_out_share = job.held_out;
     spec.choice = choice_of(job.template_name);
@@ -214,8 +270,8 @@ void FineTuningRunner::write_spec(const FineTuningJob& job) const {
 FineTuningRunner::Ended FineTuningRunner::compute(const FineTuningJob& job) {
     Ended ended;
     heard_.clear();
-    written_ = {};
-    const std::string folder = (options_.folder / job.id).string();
+    write_at_ = {};
+    const std::string folder = folders_.of(job.id).string();
     ended.result = run_talking_child(
         {options_.program.string(), "train-job", folder},
         {.time = {}, .memory_bytes = 0, .output_bytes = kLineBytes},
@@ -238,18 +294,29 @@ void FineTuningRunner::hear(Ended& ended, std::string_view line) {
     if (is_end(*event)) {
         ended.last = std::move(event);
     } else {
+        keep_to_limit(heard_);
         heard_.push_back(std::move(*event));
     }
 }
 
+// What throws in here kills the process: a full disk must not, for it has hours of work in memory.
 void FineTuningRunner::write_down(bool at_once) {
-    if (heard_.empty() || (!at_once && Clock::now() < written_ + kWriteEvery)) return;
-    const auto heard = std::exchange(heard_, {});
-    change_job(database_, current_, [&](FineTuningChange& change) {
+    if (heard_.empty() || (!at_once && Clock::now() < write_at_)) return;
+    const auto edit = [&](FineTuningChange& change) {
         if (has_ended(change.job)) return;  // cancelled: what it still says is of no interest
-        for (const JobEvent& event : heard) take_in(event, change);
-    });
-    written_ = Clock::now();
+        for (const JobEvent& event : heard_) take_in(event, change);
+    };
+    try {
+        at_once ? change(current_, edit) : change_job(database_, current_, edit);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDiskFull || at_once) throw;
+        disk_is_full(error);
+        write_at_ = Clock::now() + kRoomAfter;
+        return;
+    }
+    full_ = false;
+    heard_.clear();
+    write_at_ = Clock::now() + kWriteEvery;
     changed();
 }
 
@@ -271,7 +338,7 @@ void FineTuningRunner::finish(const FineTuningJob& job, const Ended& ended) {
 }
 
 void FineTuningRunner::stopped(const FineTuningJob& job, const StoppedEvent& event) {
-    change_job(database_, job.id, [&](FineTuningChange& change) {
+    change(job.id, [&](FineTuningChange& change) {
         change.job.steps_done = event.step;
         change.job.estimated_finish = 0;
         if (!change.job.paused) return;  // the server stops, or it was resumed at once
@@ -289,7 +356,7 @@ void FineTuningRunner::crashed(const FineTuningJob& job, const ChildResult& resu
     log_warn(fmt::format("fine-tuning {}: {} {}", job.id, how_it_ended(result, false),
                          printable(result.errors)));
     bool again = false;
-    change_job(database_, job.id, [&](FineTuningChange& change) {
+    change(job.id, [&](FineTuningChange& change) {
         again = ++change.job.crashes < kCrashes;
         if (has_ended(change.job) || !again) return;
         change.say("warn",
@@ -315,7 +382,11 @@ void FineTuningRunner::crashed(const FineTuningJob& job, const ChildResult& resu
 }
 
 void FineTuningRunner::fail(const std::string& id, const ErrorEvent& error) {
-    change_job(database_, id, [&](FineTuningChange& change) {
+    const bool ours = error.code == "internal";
+    const std::string said =
+        fmt::format("fine-tuning {} has failed ({}): {}", id, error.code, error.message);
+    ours ? log_error({}, said) : log_warn(said);
+    change(id, [&](FineTuningChange& change) {
         FineTuningJob& job = change.job;
         if (has_ended(job)) return;
         job.status = "failed";
@@ -326,7 +397,7 @@ void FineTuningRunner::fail(const std::string& id, const ErrorEvent& error) {
         job.error_message = error.message;
         job.error_korean = error.korean.empty() ? error.message : error.korean;
         job.error_param = error.field;
-        if (error.code == "internal") {
+        if (ours) {
             job.error_message = "internal error; the log says more";
             job.error_korean = "내부 오류입니다. 자세한 내용은 로그에 있습니다.";
         }
@@ -335,31 +406,53 @@ void FineTuningRunner::fail(const std::string& id, const ErrorEvent& error) {
     });
 }
 
-// As files that clients can download. A crash after this leaves files that no job names.
+// As files that clients can download. A crash after this leaves files that no job names: the next
+// start removes them.
 std::vector<std::string> FineTuningRunner::keep_results(const FineTuningJob& job) const {
     std::vector<std::string> ids;
-    for (const auto& [from, name] :
-         {std::pair{"metrics.csv", "step_metrics.csv"}, std::pair{"loss.svg", "loss.svg"}}) {
-        const fs::path source = options_.folder / job.id / from;
-        if (!fs::exists(source)) continue;
-        const fs::path copy = files_.new_upload_path();
-        fs::copy_file(source, copy);
-        ids.push_back(files_.add_output(copy, name, "fine-tune-results").id);
+    try {
+        for (const auto& [from, name] :
+             {std::pair{"metrics.csv", "step_metrics.csv"}, std::pair{"loss.svg", "loss.svg"}}) {
+            const fs::path source = folders_.of(job.id) / from;
+            if (!fs::exists(source)) continue;
+            const fs::path copy = files_.new_upload_path();
+            std::error_code failed;
+            fs::copy_file(source, copy, failed);
+            if (failed) {
+                fs::remove(copy);
+                throw_errno(failed.value(), "copying", source);
+            }
+            ids.push_back(files_.add_output(copy, name, kResultPurpose).id);
+        }
+    } catch (...) {
+        drop_results(ids);
+        throw;
     }
     return ids;
+}
+
+void FineTuningRunner::drop_results(const std::vector<std::string>& ids) const {
+    for (const std::string& id : ids) {
+        try {
+            files_.remove(id);
+        } catch (const std::exception& cause) {  // the next start does
+            log_warn(fmt::format("fine-tuning: {} stays: {}", id, cause.what()));
+        }
+    }
 }
 
 // Offered first: who sees that it has succeeded may call it at once.
 void FineTuningRunner::succeed(const FineTuningJob& job, const DoneEvent& done) {
     std::vector<std::string> results;
     try {
-        results = keep_results(job);
         models_.offer(job);
+        patiently([&] { results = keep_results(job); });
     } catch (const std::exception& cause) {
-        return fail(job.id, error_of(cause));
+        if (stopping()) throw;  // it says so again the next time
+        return fail(job.id, training::error_event(cause));
     }
     bool cancelled = false;
-    change_job(database_, job.id, [&](FineTuningChange& change) {
+    change(job.id, [&](FineTuningChange& change) {
         FineTuningJob& now = change.job;
         if ((cancelled = has_ended(now))) return;
         now.status = "succeeded";
@@ -381,11 +474,9 @@ void FineTuningRunner::succeed(const FineTuningJob& job, const DoneEvent& done) 
         }
         change.say("info", "The job has successfully completed", "작업을 성공적으로 마쳤습니다.");
     });
-    if (cancelled) models_.withdraw(job);
-    for (const auto& entry : fs::directory_iterator(options_.folder / job.id)) {
-        std::error_code ignored;  // an adapter does not need what it could go on from
-        if (entry.path().filename().string().starts_with("ckpt-")) fs::remove(entry, ignored);
-    }
+    if (!cancelled) return;
+    models_.withdraw(job);
+    drop_results(results);
 }
 
 }  // namespace jikji::service

@@ -1,139 +1,26 @@
-// Jobs and their runner with a stand-in for the process that computes: a shell script that says
-// what jikji train-job says. The real one is tested in tests/blackbox/test_fine_tuning.py.
+// Jobs and their runner from the request to the model, with a stand-in for the process that
+// computes (support/fine_tuning_house.hpp). The real one is tested in
+// tests/blackbox/test_fine_tuning.py.
 #include "service/fine_tuning.hpp"
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <fstream>
-#include <thread>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
-#include "engine/engine.hpp"
 #include "service/fine_tuning_progress.hpp"
-#include "storage/database.hpp"
-#include "support/temp_folder.hpp"
-#include "support/tiny_model.hpp"
+#include "support/fine_tuning_house.hpp"
 
 namespace jikji::service {
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
-namespace {
-
-constexpr const char* kPrepared =
-    R"(echo '{"event":"prepared","samples":9,"held_out":1,"tokens":90,"steps_total":2,)"
-    R"("steps_done":0,"warmup_steps":1,"template":"alpaca","max_length":512,)"
-    R"("seconds_estimate":3}')"
-    "\n";
-constexpr const char* kStep =
-    R"(echo '{"event":"step","step":1,"total":2,"epoch":0.5,"loss":2.5,"accuracy":0.25,)"
-    R"("rate":0.0003,"tokens_done":45,"tokens_per_second":30,"seconds_left":2}')"
-    "\n"
-    R"(echo '{"event":"checkpoint","step":1,"file":"ckpt-1.gguf"}')"
-    "\n";
-constexpr const char* kDone =
-    "printf x > adapter.gguf; printf x > ckpt-2.gguf; echo step,train_loss > metrics.csv\n"
-    R"(echo '{"event":"done","adapter":"adapter.gguf","steps":2,"tokens":90,"loss":2.25,)"
-    R"("held_out_loss":2.6,"base_loss":2.5,"worse_than_base":true}')"
-    "\n";
-constexpr const char* kUntilAsked =
-    "trap 'echo \"{\\\"event\\\":\\\"stopped\\\",\\\"step\\\":1}\"; exit 0' TERM\n"
-    "while :; do sleep 0.01; done\n";
-const std::string kAll = std::string(kPrepared) + kStep + kDone;
-
-class House {
-public:
-    House() {
-        fs::create_directories(folder_ / "models");
-        tests::write_tiny_llama(folder_ / "models" / "tiny.gguf");
-        child(kAll);
-        open();
-    }
-
-    void child(const std::string& script) {
-        const fs::path fresh = folder_ / "program.new";
-        std::ofstream(fresh) << "#!/bin/sh\n[ \"$1\" = train-job ] && cd \"$2\" || exit 9\n"
-                             << script;
-        fs::permissions(fresh, fs::perms::owner_all);
-        fs::rename(fresh, folder_ / "program");  // one that runs keeps its text
-    }
-    void open() {
-        engine = std::make_unique<engine::Engine>(engine::EngineOptions{});
-        engine->add_model({.name = "tiny", .path = folder_ / "models" / "tiny.gguf"});
-        database = std::make_unique<storage::Database>(folder_ / "t.db");
-        files = std::make_unique<Files>(*database, folder_ / "files");
-        tuning = std::make_unique<FineTuning>(
-            *database, *files, *engine,
-            FineTuningOptions{folder_ / "training", folder_ / "models", folder_ / "program"});
-    }
-    void close() {
-        tuning.reset();
-        files.reset();
-        database.reset();
-        engine.reset();
-    }
-
-    std::string upload(const std::string& text, const std::string& purpose = "fine-tune") {
-        const fs::path path = files->new_upload_path();
-        std::ofstream(path) << text;
-        return files->add(path, "자료.jsonl", purpose).id;
-    }
-    FineTuningRequest request() {
-        FineTuningRequest out;
-        out.model = "tiny";
-        out.training_file = upload(R"({"instruction":"a","output":"b"})"
-                                   "\n");
-        return out;
-    }
-    template <typename Reached>
-    FineTuningJob wait(const std::string& id, Reached reached) {
-        const auto end = std::chrono::steady_clock::now() + 20s;
-        FineTuningJob job;
-        do {
-            job = tuning->get(id);
-            if (reached(job)) return job;
-            std::this_thread::sleep_for(5ms);
-        } while (std::chrono::steady_clock::now() < end);
-        FAIL("the job stays ", job.status, " ", job.error_message);
-        return job;
-    }
-    FineTuningJob wait_for_end(const std::string& id) { return wait(id, has_ended); }
-    bool offers(const std::string& name) const {
-        for (const auto& model : engine->models()) {
-            if (model.name == name) return true;
-        }
-        return false;
-    }
-    bool said(const std::string& id, const std::string& text) const {
-        for (const auto& event : tuning->events(id, {.limit = 100}).items) {
-            if (event.message.find(text) != std::string::npos) return true;
-        }
-        return false;
-    }
-    fs::path path() const { return folder_.path(); }
-
-private:
-    tests::TempFolder folder_;
-
-public:
-    std::unique_ptr<engine::Engine> engine;
-    std::unique_ptr<storage::Database> database;
-    std::unique_ptr<Files> files;
-    std::unique_ptr<FineTuning> tuning;
-};
-
-template <typename Work>
-Error caught(const Work& work) {
-    try {
-        work();
-    } catch (const Error& error) {
-        return error;
-    }
-    return {ErrorCode::kInternal, "nothing was thrown"};
-}
-
-}  // namespace
+using tests::caught;
+using tests::House;
+using tests::kAll;
+using tests::kDone;
+using tests::kPrepared;
+using tests::kStep;
+using tests::kUntilAsked;
 
 TEST_SUITE_BEGIN("fine_tuning");
 
@@ -158,7 +45,7 @@ TEST_CASE("a job from its file to its model, which is called worse than the base
     REQUIRE(job.result_files.size() == 1);
     CHECK(house.files->get(job.result_files[0]).purpose == "fine-tune-results");
     CHECK(read_file(house.files->path_of(job.result_files[0]), 100) == "step,train_loss\n");
-    CHECK_FALSE(fs::exists(house.tuning->folder_of(job.id) / "ckpt-2.gguf"));
+    CHECK(house.goes(house.tuning->folder_of(job.id) / "ckpt-2.gguf"));
 
     const auto events = house.tuning->events(job.id, {.limit = 100, .ascending = true}).items;
     REQUIRE(events.size() == 8);

@@ -188,7 +188,8 @@ ErrorEvent error_event(const std::exception& cause) {
     const auto* known = dynamic_cast<const Error*>(&cause);
     if (known == nullptr) return {"internal", {}, cause.what(), {}};
     const bool diverged = dynamic_cast<const Diverged*>(&cause) != nullptr;
-    return {diverged ? "training_diverged" : code_of(known->code()), known->field(), known->what(), known->korean()};
+    return {diverged ? "training_diverged" : code_of(known->code()), known->field(), known->what(),
+            known->korean()};
 }
 
 }  // namespace jikji::training

@@ -79,8 +79,9 @@ struct StoppedEvent {       // "stopped"
     std::int64_t step = 0;  // of the checkpoint from which it will go on
 };
 
-struct ErrorEvent {    // "error"
-    std::string code;  // as HTTP errors have it ("storage_full", "internal"), or "training_diverged"
+struct ErrorEvent {  // "error"
+    std::string
+        code;  // as HTTP errors have it ("storage_full", "internal"), or "training_diverged"
     std::string field;
     std::string message;
     std::string korean;
