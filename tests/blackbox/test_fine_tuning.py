@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from gguf import tensors_begin
 from program import CHAT, MODELS, Server, run
 
 FACTS = [("나무", "초록"), ("하늘", "파랑"), ("sun", "yellow"), ("grass", "green"),
@@ -196,14 +198,18 @@ def test_paused_with_a_checkpoint_and_resumed(client, server):
 
 
 def test_a_job_survives_the_death_of_its_server(fresh, client_of):
+    """It goes on from a checkpoint, not from the start, and comes to the same adapter."""
     with fresh:
         client = client_of(fresh)
         file = give(client)
+        plain = wait_for_end(client, create(client, file, hyperparameters={"n_epochs": 8}))
         job = create(client, file, hyperparameters={"n_epochs": 8})
-        wait(client, job, has_begun)
+        saved = wait_for_checkpoint(client, job)
         client.files.delete(file)
         fresh.stop(signal.SIGKILL)
     with fresh:
+        step, total = wait_until_it_goes_on(client_of(fresh), job)
+        assert saved <= step < total
         stop_beside_an_open_stream(fresh, job)
     with fresh:
         client = client_of(fresh)
@@ -211,12 +217,36 @@ def test_a_job_survives_the_death_of_its_server(fresh, client_of):
         assert done.status == "succeeded", done.error
         assert done.x_jikji["training_file_deleted"]
         assert done.x_jikji["steps_done"] == done.x_jikji["steps_total"]
+        assert weights(fresh, job) == weights(fresh, plain)
     with fresh:
         client = client_of(fresh)
         answer = client.chat.completions.create(
             model=done.fine_tuned_model, max_tokens=4, temperature=0,
             messages=[{"role": "user", "content": "Colour of coal?"}])
         assert answer.choices[0].message.content
+
+
+def wait_for_checkpoint(client, job):
+    wait(client, job, lambda _: client.fine_tuning.jobs.checkpoints.list(job.id).data)
+    return client.fine_tuning.jobs.checkpoints.list(job.id).data[0].step_number
+
+
+def wait_until_it_goes_on(client, job):
+    """The step after which it does, and how many there are."""
+    def said():
+        for event in client.fine_tuning.jobs.list_events(job.id):
+            if found := re.fullmatch(r"Goes on after step (\d+)/(\d+)", event.message):
+                return tuple(map(int, found.groups()))
+        return None
+
+    wait(client, job, lambda _: said())
+    return said()
+
+
+def weights(server, job):
+    """Of its adapter; the file's head holds its name, which is each job's own."""
+    path = server.data / "training" / job.id / "adapter.gguf"
+    return path.read_bytes()[tensors_begin(path):]
 
 
 def test_a_base_that_has_changed_is_not_used(program, tmp_path, client_of):

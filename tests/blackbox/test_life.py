@@ -1,5 +1,7 @@
 """Start, stop, crash, full disk: nothing that was acknowledged is lost, and everything is said."""
 
+import contextlib
+import json
 import signal
 import subprocess
 import time
@@ -31,7 +33,6 @@ def test_ctrl_c_stops_it_cleanly(fresh):
 
 def test_a_stream_ends_with_an_event_when_the_server_stops(fresh):
     import http.client
-    import json
 
     fresh.start()
     connection = http.client.HTTPConnection(*fresh.address, timeout=60)
@@ -155,6 +156,54 @@ def test_a_full_disk(program, small_disk):
         assert server.post("/v1/chat/completions", BODY).status == 200
     with server:
         assert server.get(f"/v1/files/{kept['id']}/content").body == b"small and safe"
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + 300
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.1)
+    return found
+
+
+def fill(disk):
+    """The file that takes all that is left."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(1024)):
+            pass
+    return filler
+
+
+def test_a_full_disk_ends_no_fine_tuning(program, small_disk):
+    """What it has in memory is hours of work: it goes on, and is written when there is room."""
+    with Server(small_disk / "data", "--cache-disk-mb", "0") as server:
+        data = "\n".join(json.dumps({"text": f"One and {n}."}) for n in range(12)).encode()
+        file = server.upload("data.jsonl", data, purpose="fine-tune").json()["id"]
+        job = server.post("/v1/fine_tuning/jobs", {
+            "model": CHAT, "training_file": file,
+            "hyperparameters": {"n_epochs": 100, "batch_size": 1, "rank": 1,
+                                "target": "q_proj"}}).json()["id"]
+
+        def steps_done():
+            return server.get(f"/v1/fine_tuning/jobs/{job}").json()["x_jikji"]["steps_done"]
+
+        wait_for(steps_done, "the first step")
+        filler = fill(small_disk)
+        wait_for(lambda: "training goes on meanwhile" in server.output, "a full disk")
+        assert server.is_well()
+        before = steps_done()
+        filler.unlink()
+        wait_for(lambda: steps_done() > before + 3, "the steps after it")
+        events = server.get(f"/v1/fine_tuning/jobs/{job}/events?limit=100").json()["data"]
+        steps = [e["data"]["step"] for e in events if "train_loss" in (e["data"] or {})]
+        assert steps == list(range(steps[0], steps[0] - len(steps), -1)), "newest first, none lost"
+        said = " ".join(event["message"] for event in events)
+        assert "starts again" not in said and "Goes on after step" not in said, said
+        assert server.output.count("training goes on meanwhile") == 1
+        reply = server.post(f"/v1/fine_tuning/jobs/{job}/cancel", {})
+        assert reply.json()["status"] == "cancelled", reply
+        wait_for(lambda: not (small_disk / "data/training" / job).exists(), "an empty folder")
 
 
 def test_memory_at_rest(fresh):

@@ -40,5 +40,21 @@ def metadata(path):
         return out
 
 
+def tensors_begin(path):
+    """Where the head of the file ends, and the values of its tensors begin."""
+    with open(path, "rb") as file:
+        reader = Reader(file)
+        assert file.read(4) == b"GGUF" and reader.number("I") == 3
+        tensors, pairs = reader.number("Q"), reader.number("Q")
+        alignment = 32
+        for _ in range(pairs):
+            key, value = reader.string(), reader.value(reader.number("I"))
+            alignment = value if key == "general.alignment" else alignment
+        for _ in range(tensors):
+            reader.string()
+            file.read(8 * reader.number("I") + 4 + 8)  # sizes, type, offset
+        return (file.tell() + alignment - 1) // alignment * alignment
+
+
 def vocabulary(path):
     return metadata(path)["tokenizer.ggml.tokens"]
