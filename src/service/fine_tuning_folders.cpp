@@ -92,19 +92,21 @@ void FineTuningFolders::tidy(const FineTuningJob& job) const {
 }
 
 void FineTuningFolders::sweep_unknown(const std::string& id) const {
-    const fs::path folder = of(id);
     std::error_code unreadable;
-    for (const char* work : {"job.json", "adapter.gguf"}) {
-        if (!fs::exists(folder / work, unreadable) && !unreadable) continue;
-        log_warn(
-            fmt::format("the database knows no job of {}; it is left as it is: if the "
-                        "database is an older copy, put the newer one back; its adapter can "
-                        "be had with jikji models export-adapter {}; remove the folder if "
-                        "nobody needs it",
-                        folder.string(), id));
-        return;
-    }
-    remove(id);
+    const auto holds = [&](const char* name) {
+        return fs::exists(of(id) / name, unreadable) || unreadable;
+    };
+    const bool adapter = holds("adapter.gguf");
+    if (!adapter && !holds("job.json")) return remove(id);
+    log_warn(
+        fmt::format("the database knows no job of {}, which is left as it is: if the database "
+                    "is an older copy, put the newer one back{}; remove the folder if nobody "
+                    "needs it",
+                    of(id).string(),
+                    adapter ? fmt::format(", or take the adapter out with jikji models "
+                                          "export-adapter {}",
+                                          id)
+                            : ""));
 }
 
 bool FineTuningFolders::may_go_on(const FineTuningJob& job) const {
