@@ -315,7 +315,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_says_where(tiny, tmp_path):
     values.write_bytes(b"\x00\x00\xc0\x7f" * (2 * 128 * (64 + 64 + 64 + 32)))
     events, code = run(make_job(tiny, tmp_path / "job", initial_values=str(values)))
     assert code == 1 and events[-1]["event"] == "error"
+    assert events[-1]["code"] == "training_diverged"
     assert "of step 1 is not finite" in events[-1]["message"]
+    assert "learning_rate is 0.0003: start a new job with a smaller one" in events[-1]["message"]
+    assert "1단계의 손실이(가) 유한하지 않습니다" in events[-1]["korean"]
 
 
 def test_two_processes_do_not_work_on_one_job(tiny, whole, tmp_path):
