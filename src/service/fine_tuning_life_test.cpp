@@ -95,7 +95,7 @@ TEST_CASE("a full disk ends no training, and what it says is written when there 
     house.child("echo run >> runs\n" + std::string(kPrepared) +
                 "i=0; while [ ! -e enough ]; do i=$((i+1))\n"
                 "echo '{\"event\":\"step\",\"step\":'$i',\"total\":99,\"loss\":2.5}'\n"
-                "printf $i > now.new; mv now.new now; sleep 0.002; done\n" +
+                "printf $i > now.new; mv now.new now; sleep 0.02; done\n" +
                 kDone);
     const std::string id = house.tuning->create(house.request()).id;
     const fs::path folder = house.tuning->folder_of(id);
@@ -109,7 +109,7 @@ TEST_CASE("a full disk ends no training, and what it says is written when there 
     room("1");  // as many as there are
     house.wait(id, [&](const auto&) { return log.count("training goes on meanwhile") > 0; });
     const int then = now();
-    house.wait(id, [&](const auto&) { return now() > then + 200; });  // longer than a retry
+    house.wait(id, [&](const auto&) { return now() > then + 50; });  // longer than a retry
     const int last = now();
     CHECK(house.tuning->get(id).steps_done < last);
     room("100000");
