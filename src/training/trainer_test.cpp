@@ -7,7 +7,9 @@
 
 #include "support/temp_folder.hpp"
 #include "support/tiny_model.hpp"
+#include "training/diverged.hpp"
 #include "training/epoch_order.hpp"
+#include "training/job_events.hpp"
 
 using namespace jikji::training;
 using jikji::tests::TempFolder;
