@@ -312,6 +312,21 @@ TEST_CASE("a thousand random cancels leave their neighbours' texts as they were"
     CHECK(text_of(greedy) == cases[0].text);
 }
 
+TEST_CASE("a grammar that grows beyond all bounds ends its own answer, and no other") {
+    Bench bench({.cells = 2 * kContext, .parallel = 2});
+    const std::vector<Case> cases = cases_without_ties(bench, 1, 120);
+    Stream neighbour = bench.submit(bench.request(cases[0].prompt, 120, "innocent"));
+    GenerationRequest hostile = bench.request("digits: ", 200, "hostile");
+    // Harmless until it leaves one text, which is looked ahead before the next token is chosen.
+    hostile.constraint.grammar = "root ::= [0-9]{50} \"a \"";
+    for (int i = 0; i < 9000; ++i) hostile.constraint.grammar += " [a-z]?";
+    Stream ends = bench.submit(std::move(hostile));
+    while (!bench.generator->idle()) REQUIRE_NOTHROW(bench.generator->step());
+    CHECK(failure_of(ends) == ErrorCode::kInvalidArgument);
+    CHECK(text_of(neighbour) == cases[0].text);
+    CHECK(neighbour.finish() == Finish::kLength);
+}
+
 TEST_CASE("a step that nobody wants any more is broken off, and can be done again") {
     const auto model = tiny_model();
     const llama::ContextOptions options{

@@ -3,6 +3,7 @@
 // it, from the same logits as without, so nothing but the speed changes.
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "engine/generator.hpp"
 #include "engine/sequence.hpp"
 
@@ -12,6 +13,16 @@ namespace {
 // Rows of a step with drafts. From 32 on attention and some products are computed by other kernels,
 // whose rounding differs: a guess must not change the text of a neighbour.
 constexpr int kRowsMost = 31;
+
+// This runs while the whole batch is planned, where an error would end every sequence. What the
+// grammar cannot do is said again where the next token is chosen, and ends this sequence alone.
+std::vector<Token> forced_tokens(const Sequence& s, int most) {
+    try {
+        return s.sampler.forced_tokens(static_cast<std::size_t>(most));
+    } catch (const Error&) {
+        return {};
+    }
+}
 
 }  // namespace
 
@@ -30,7 +41,7 @@ std::vector<Token> Generator::draft_for(Sequence& s, int spare, const StepWork& 
     const int most = std::min({spare, s.left() - 1, PromptLookup::kLongest});
     if (most <= 0) return {};
     if (s.constrained()) {
-        auto forced = s.sampler.forced_tokens(static_cast<std::size_t>(most));
+        auto forced = forced_tokens(s, most);
         if (!forced.empty()) return forced;
     }
     s.lookup.follow(s.tokens);
