@@ -215,6 +215,45 @@ TEST_CASE("a grammar that is ambiguous beyond all bounds ends in an error, not i
     CHECK(whole(*harmless, std::string(1000, 'a') + "b"));
 }
 
+TEST_CASE("what a token takes is bounded, and counted also if it comes to nothing") {
+    const tests::TinyModel model;
+    const auto grammar = model->grammar("root ::= \"a\" root \"b\" | \"a\" root \"c\" | \"d\"");
+    std::size_t work = 0;
+    CHECK_THROWS_AS(grammar->next(grammar->start(), std::string(40, 'a'), &work), Error);
+    CHECK(work > 10'000);
+    CHECK(work <= kWalkWork + 10'000);
+    work = 0;
+    const auto some = grammar->next(grammar->start(), "aad", &work);
+    grammar->allowed(some, &work);
+    const std::size_t first = work;
+    CHECK(grammar->next(grammar->start(), "aad", &work) == some);
+    grammar->allowed(some, &work);
+    CHECK(work == first);  // what is known takes none
+    CHECK(model->grammar("root ::= <[123456789]> | \"a\"") != nullptr);  // no such token
+}
+
+TEST_CASE("an answer that is dear at every token ends in an error, a cheap one never") {
+    const tests::TinyModel model;
+    std::string dear = "root ::= \"-\" [0-9]{2000} | \"+\" ";
+    for (int i = 0; i < 7000; ++i) dear += "[a-z]? ";
+    Guard guard(*model, {.grammar = dear});
+    guard.accept('+');
+    int tokens = 0;
+    const auto go_on = [&] {
+        for (; tokens < 1000; ++tokens) guard.accept('a');
+    };
+    CHECK_THROWS_AS(go_on(), Error);
+    CHECK(tokens > 5);
+    CHECK(tokens < 200);
+    Guard cheap(*model, {.grammar = dear});
+    cheap.accept('-');
+    for (int i = 0; i < 2000; ++i) {
+        REQUIRE_NOTHROW(cheap.allowed());
+        cheap.accept('7');
+    }
+    CHECK(cheap.finished());
+}
+
 TEST_CASE("grammars are compiled once") {
     const tests::TinyModel model;
     const auto first = model->grammar("root ::= \"a\"");
@@ -223,6 +262,45 @@ TEST_CASE("grammars are compiled once") {
     for (int i = 0; i < 100; ++i) model->grammar(fmt::format("root ::= \"x{}\"", i));
     CHECK(model->grammar("root ::= \"a\"") != first);  // the least recently used has left
     CHECK(whole(*first, "a"));                         // who holds it keeps it
+}
+
+TEST_CASE("a text that nests without end fails alone; others in the same grammar go on") {
+    const tests::TinyModel model;
+    const std::string gbnf = "root ::= \"[\" root \"]\" | [a-z]{1,2000} \"!\"";
+    Guard deep(*model, {.grammar = gbnf});
+    Guard other(*model, {.grammar = gbnf});
+    bool failed = false;
+    for (int i = 0; i < 100'000 && !failed; ++i) {
+        try {
+            deep.accept('[');
+        } catch (const Error& error) {
+            CHECK(error.field() == "grammar");
+            failed = true;
+        }
+        if (i % 100 != 0) continue;
+        REQUIRE(other.allows('['));  // now and then, so that both walk the same one
+        if (i < 10'000) other.accept('[');
+    }
+    CHECK(failed);
+    for (int i = 0; i < 2000; ++i) REQUIRE_NOTHROW(other.accept('a'));
+    CHECK(!other.allows('a'));
+    other.accept('!');
+    for (int i = 0; i < 100; ++i) other.accept(']');
+    CHECK(other.finished());
+}
+
+TEST_CASE("a text may have more turns than a grammar keeps at a time") {
+    const tests::TinyModel model;
+    std::string gbnf = "root ::= (";
+    for (char c = 'a'; c <= 'z'; ++c) gbnf += fmt::format("\"{}\" [0-9]{{1,2000}} | ", c);
+    Guard guard(*model, {.grammar = gbnf + "\"-\")* \".\""});
+    for (char c = 'a'; c <= 'z'; ++c) {
+        guard.accept(c);
+        for (int i = 0; i < 2000; ++i) REQUIRE_NOTHROW(guard.accept('7'));
+        CHECK(!guard.allows('7'));
+    }
+    guard.accept('.');
+    CHECK(guard.finished());
 }
 
 TEST_CASE("a lazy guard sleeps until its trigger, in whatever tokens that comes") {

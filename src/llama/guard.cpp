@@ -11,6 +11,13 @@ namespace {
 // std::regex recurses for each character: what a pattern may look back on is bounded.
 constexpr std::size_t kHeard = 8u << 10;
 
+// What one answer may cost, in steps (kWalkWork): about 50 ms at once, and 1 ms for each of its
+// tokens. Others wait for that meanwhile. The dearest of our schemas takes 12,000 steps a token.
+constexpr std::size_t kWorkAtOnce = 1'000'000;
+constexpr std::size_t kWorkPerToken = 20'000;
+
+constexpr std::size_t kForced = 128;  // bytes that are looked ahead
+
 std::regex compiled(const std::string& pattern) {
     try {
         return std::regex(pattern);
@@ -35,6 +42,7 @@ Guard::Guard(const Model& model, GuardOptions options)
       grammar_(model.grammar(options.grammar)),
       options_(std::move(options)),
       state_(grammar_->start()),
+      work_most_(kWorkAtOnce),
       asleep_(options_.lazy) {
     for (const std::string& pattern : options_.trigger_patterns) {
         patterns_.push_back(compiled(pattern));
@@ -45,7 +53,7 @@ Guard::Guard(const Model& model, GuardOptions options)
         const std::string text = model.piece(tokens[i], true);
         // Some tokenizers put a space before the first token.
         const bool added = i == 0 && text == " " && options_.written[0] != ' ';
-        if (!added) state_ = grammar_->next(state_, tokens[i], text);
+        if (!added) state_ = walk(tokens[i], text);
     }
     if (state_ == Grammar::kDead) {
         throw Error(ErrorCode::kInternal,
@@ -53,20 +61,37 @@ Guard::Guard(const Model& model, GuardOptions options)
     }
 }
 
+/// To walk on in. A text of another answer that made it large must not be in the way of this one.
+const Grammar& Guard::grammar() {
+    if (work_ > work_most_) throw_too_ambiguous("an answer in it takes too long");
+    if (grammar_->large()) {
+        auto fresh = model_.renewed(*grammar_);
+        state_ = fresh->adopt(*grammar_, state_, &work_);
+        grammar_ = std::move(fresh);
+    }
+    return *grammar_;
+}
+
+Grammar::State Guard::walk(Token token, std::string_view text) {
+    const Grammar& in = grammar();  // before its state is read
+    return in.next(state_, token, text, &work_);
+}
+
 std::string Guard::text_of(Token token) const {
     const auto& kept = options_.kept_tokens;
     return model_.piece(token, std::find(kept.begin(), kept.end(), token) != kept.end());
 }
 
-bool Guard::allows(Token token) const {
+bool Guard::allows(Token token) {
     if (off_) return true;
     if (model_.ends_generation(token)) return grammar_->complete(state_);
-    return grammar_->next(state_, token, text_of(token)) != Grammar::kDead;
+    return walk(token, text_of(token)) != Grammar::kDead;
 }
 
-TokenMask Guard::allowed() const {
+TokenMask Guard::allowed() {
     if (state_ == Grammar::kDead) return {};
-    TokenMask mask = *grammar_->allowed(state_);
+    const Grammar& in = grammar();  // before its state is read
+    TokenMask mask = *in.allowed(state_, &work_);
     for (const Token token : options_.kept_tokens) {
         if (model_.ends_generation(token) || !allows(token)) continue;
         mask[static_cast<std::size_t>(token) / 64] |= 1ull << (token % 64);
@@ -74,9 +99,10 @@ TokenMask Guard::allowed() const {
     return mask;
 }
 
-std::vector<Token> Guard::forced_tokens(std::size_t most) const {
+std::vector<Token> Guard::forced_tokens(std::size_t most) {
     if (asleep_ || off_) return {};
-    const std::string text = grammar_->forced(state_);
+    const Grammar& in = grammar();
+    const std::string text = in.forced(state_, kForced, &work_);
     if (text.empty()) return {};
     std::vector<Token> tokens = model_.tokenize(text, /*whole=*/false, /*special=*/false);
     if (model_.detokenize(tokens) != text) return {};  // the tokenizer put a space before it
@@ -86,14 +112,15 @@ std::vector<Token> Guard::forced_tokens(std::size_t most) const {
 
 void Guard::accept(Token token) {
     if (off_) return;
+    work_most_ = std::min(work_most_ + kWorkPerToken, work_ + kWorkAtOnce);
     if (!asleep_) {
-        if (!model_.ends_generation(token)) state_ = grammar_->next(state_, token, text_of(token));
+        if (!model_.ends_generation(token)) state_ = walk(token, text_of(token));
         return;
     }
     const auto& calls = options_.trigger_tokens;
     if (std::find(calls.begin(), calls.end(), token) != calls.end()) {
         asleep_ = false;
-        state_ = grammar_->next(state_, token, model_.piece(token, true));
+        state_ = walk(token, model_.piece(token, true));
         off_ = state_ == Grammar::kDead;
         return;
     }
@@ -130,7 +157,8 @@ std::size_t Guard::trigger_in(std::string_view text) const {
 
 void Guard::wake(std::size_t from) {
     asleep_ = false;
-    state_ = grammar_->next(state_, std::string_view(heard_).substr(from));
+    const Grammar& in = grammar();
+    state_ = in.next(state_, std::string_view(heard_).substr(from), &work_);
     off_ = state_ == Grammar::kDead;
     heard_.clear();
 }

@@ -33,19 +33,22 @@ public:
     Guard(const Model& model, GuardOptions options);
 
     bool asleep() const { return asleep_; }
-    /// Requires: not asleep, as the next three.
-    bool allows(Token token) const;
+    /// Requires: not asleep, as the next three. These three and accept() throw
+    /// Error(kInvalidArgument), field "grammar", if this answer takes too much work.
+    bool allows(Token token);
     /// The tokens that may come, those that end the text included.
-    TokenMask allowed() const;
+    TokenMask allowed();
     /// Nothing may follow but the end.
     bool finished() const { return !asleep_ && !off_ && grammar_->finished(state_); }
     /// What must follow, in the tokens that the model's own tokenizer makes of it: a guess, for the
     /// model may prefer others that spell the same. Empty where there is a choice.
-    std::vector<Token> forced_tokens(std::size_t most) const;
+    std::vector<Token> forced_tokens(std::size_t most);
 
     void accept(Token token);
 
 private:
+    const Grammar& grammar();
+    Grammar::State walk(Token token, std::string_view text);
     std::string text_of(Token token) const;
     std::size_t trigger_in(std::string_view text) const;
     void wake(std::size_t from);
@@ -55,6 +58,8 @@ private:
     GuardOptions options_;
     std::vector<std::regex> patterns_;
     Grammar::State state_;
+    std::size_t work_ = 0;  // that this answer took, in steps of its grammar
+    std::size_t work_most_;
     bool asleep_;
     bool off_ = false;   // woken by a text that the grammar does not know: free from then on
     std::string heard_;  // while asleep: the latest text

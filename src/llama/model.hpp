@@ -78,6 +78,8 @@ public:
     Token token_of(std::string_view text) const;
     /// Compiled, from the model's cache. Throws as llama::Grammar.
     std::shared_ptr<const Grammar> grammar(const std::string& gbnf) const;
+    /// What those that go on from a large() one share instead of it.
+    std::shared_ptr<const Grammar> renewed(const Grammar& large) const;
 
     llama_model* handle() const noexcept { return model_.get(); }
 

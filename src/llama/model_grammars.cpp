@@ -26,4 +26,8 @@ std::shared_ptr<const Grammar> Model::grammar(const std::string& gbnf) const {
         gbnf, [&](std::string_view text) { return token_of(text); }, grammars_->trie);
 }
 
+std::shared_ptr<const Grammar> Model::renewed(const Grammar& large) const {
+    return grammars_->cache.renewed(large);
+}
+
 }  // namespace jikji::llama

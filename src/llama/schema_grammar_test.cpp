@@ -175,6 +175,25 @@ TEST_CASE("what cannot be kept to the letter is refused with its path and keywor
     }
 }
 
+TEST_CASE("values of any kind nest 32 levels deep, and then hold what nests no more") {
+    const tests::TinyModel model;
+    const auto nested = [](int levels, const std::string& open, const std::string& close) {
+        std::string out;
+        for (int i = 0; i < levels; ++i) out += open;
+        out += "1";
+        for (int i = 0; i < levels; ++i) out += close;
+        return out;
+    };
+    const std::string any = json_object_grammar();
+    CHECK(takes(*model, any, nested(32, R"({"a": )", "}")));
+    CHECK(!takes(*model, any, nested(33, R"({"a": )", "}")));
+    CHECK(takes(*model, any, R"({"a": )" + nested(31, "[", "]") + "}"));
+    CHECK(!takes(*model, any, R"({"a": )" + nested(32, "[", "]") + "}"));
+    const std::string list = schema_grammar(R"({"type":"array","items":{}})", "schema");
+    CHECK(takes(*model, list, "[" + nested(32, "[", "]") + "]"));
+    CHECK(!takes(*model, list, "[" + nested(33, "[", "]") + "]"));
+}
+
 TEST_CASE("what is no schema, and bombs, are refused at once") {
     const tests::TinyModel model;
     std::string deep, wide = R"({"type":"object","properties":{)", fan = R"({"$defs":{)", values;

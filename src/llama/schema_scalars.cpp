@@ -14,11 +14,17 @@
 namespace jikji::llama {
 namespace {
 
-// Values of any kind, in the form that the header describes.
+// Of objects and arrays that may hold anything: a model that loses its way opens one after the
+// other, and most readers of JSON go no deeper.
+constexpr int kNesting = 32;
+
+// Values of any kind, in the form that the header describes. Those that nest are written by
+// write_nesting(); here they only name what they need.
 const std::map<std::string, std::string> kCommon = {
-    {"value", "object | array | string | number | boolean | null"},
-    {"object", R"("{" (string ": " value (", " string ": " value)*)? "}")"},
-    {"array", R"("[" (value (", " value)*)? "]")"},
+    {"value", "object | array | scalar"},
+    {"object", "string value"},
+    {"array", "value"},
+    {"scalar", "string | number | boolean | null"},
     {"string", R"("\"" char* "\"")"},
     {"char", R"([^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" unit))"},
     // No surrogates: half of a pair alone is no text.
@@ -37,6 +43,25 @@ const std::map<std::string, std::string> kCommon = {
     {"uuid", R"(hex{8} "-" hex{4} "-" hex{4} "-" hex{4} "-" hex{12})"},
 };
 
+bool nests(const std::string& name) {
+    return name == "value" || name == "object" || name == "array";
+}
+
+// A rule for each level; at the last one only what holds nothing more.
+std::string write_nesting() {
+    const auto at = [](int level) { return level > 1 ? fmt::format("-{}", level) : ""; };
+    std::string out;
+    for (int level = 1; level <= kNesting; ++level) {
+        const std::string here = at(level);
+        const std::string value = "value" + at(level + 1);
+        out += fmt::format("value{0} ::= object{0} | array{0} | scalar\n", here);
+        out += fmt::format(R"(object{0} ::= "{{" (string ": " {1} (", " string ": " {1})*)? "}}")",
+                           here, value);
+        out += fmt::format("\narray{0} ::= \"[\" ({1} (\", \" {1})*)? \"]\"\n", here, value);
+    }
+    return out + fmt::format("value{} ::= scalar\n", at(kNesting + 1));
+}
+
 }  // namespace
 
 std::string SchemaScalars::common(const std::string& name) {
@@ -51,8 +76,10 @@ std::string SchemaScalars::common(const std::string& name) {
 
 std::string SchemaScalars::write_common() {
     std::string out;
-    for (const std::string& name : used_) out += name + " ::= " + kCommon.at(name) + "\n";
-    return out;
+    for (const std::string& name : used_) {
+        if (!nests(name)) out += name + " ::= " + kCommon.at(name) + "\n";
+    }
+    return used_.contains("value") ? out + write_nesting() : out;
 }
 
 std::string SchemaScalars::string(const Json& node, const std::string& path) {
