@@ -95,7 +95,8 @@ struct Case {
 // Passes of different sizes round differently in the last bits: prompts where two tokens all but
 // tie are left out, and all others must not change by one byte. Prompts of more than 32 tokens,
 // because shorter ones are computed by other kernels where they come alone.
-std::vector<Case> cases_without_ties(Bench& bench, std::size_t count, int length) {
+std::vector<Case> cases_without_ties(Bench& bench, std::size_t count, int length,
+                                     float no_tie = 0.001F) {
     std::vector<Case> out;
     for (int i = 0; out.size() < count && i < 500; ++i) {
         GenerationRequest request = bench.request(kPrompt + std::to_string(1000 + i), length);
@@ -104,7 +105,7 @@ std::vector<Case> cases_without_ties(Bench& bench, std::size_t count, int length
         bench.run_all();
         float lead = 1e9F;
         const std::string text = text_of(stream, &lead);
-        if (lead > 0.001F) out.push_back({kPrompt + std::to_string(1000 + i), text});
+        if (lead > no_tie) out.push_back({kPrompt + std::to_string(1000 + i), text});
     }
     REQUIRE(out.size() == count);
     return out;
@@ -168,6 +169,29 @@ TEST_CASE("a tenant that has nothing running gets a place at once; who gave it g
     CHECK(text_of(one) == cases[0].text);
     CHECK(text_of(two) == cases[1].text);
     CHECK(bench.generator->counters().swapped == 1);
+}
+
+TEST_CASE("without memory for those that step back they are computed again, to the same text") {
+    // What was made row by row comes back in one pass, which rounds otherwise: prefix_reuse_test.cpp.
+    constexpr float kNoTie = 0.16F;
+    for (const bool keeps : {true, false}) {
+        Bench bench({.cells = 2 * kContext, .parallel = 1, .swap_bytes = keeps ? 1u << 30 : 0}, 0);
+        const std::vector<Case> cases = cases_without_ties(bench, 1, 20, kNoTie);
+        GenerationRequest batch = bench.request(cases[0].prompt, 20);
+        batch.lane = Lane::kBatch;
+        Stream slow = bench.submit(std::move(batch));
+        for (int i = 0; i < 5; ++i) bench.generator->step();
+        Stream quick = bench.submit(bench.request("quick", 1));
+        CHECK(bench.steps_until_ready(quick) == 1);
+        CHECK(bench.generator->counters().swapped == 1);
+        bench.generator->step();  // the other one is back
+        const int tokens = bench.generator->counters().step_tokens;
+        CHECK(keeps == (tokens < static_cast<int>(cases[0].prompt.size())));
+        bench.run_all();
+        CHECK(text_of(slow) == cases[0].text);
+        CHECK(slow.usage().completion_tokens == 20);
+        CHECK(slow.usage().cached_tokens == 0);
+    }
 }
 
 TEST_CASE("batch requests give their place to interactive ones, and end as they would alone") {
