@@ -45,7 +45,9 @@ bool PrefixReuse::ready(Sequence& next, const Running& running) {
         if (!same_tenant(*other, next)) continue;
         const int common = common_prefix(other->tokens, next.tokens);
         known = std::max(known, std::min(common, other->computed));
-        if (!other->prompt_done()) coming = std::max(coming, common);
+        // One of a batch gives way to others, and may be long in coming.
+        const bool soon = other->request.lane <= next.request.lane;
+        if (soon && !other->prompt_done()) coming = std::max(coming, common);
     }
     return coming < known + kWorthSharing;
 }

@@ -27,8 +27,8 @@ public:
     PrefixReuse(llama::Context& context, PrefixCache& cache, bool cuttable, std::string layout)
         : context_(context), cache_(cache), whole_(!cuttable), layout_(std::move(layout)) {}
 
-    /// False: a running sequence computes right now what `next` begins with as well, or it is being
-    /// read from the disk; ask again at the next step.
+    /// False: a running sequence, of a lane as urgent, computes right now what `next` begins with as
+    /// well, or it is being read from the disk; ask again at the next step.
     bool ready(Sequence& next, const Running& running);
 
     /// Tokens at the beginning of `next` whose cells it would share with a running sequence.
