@@ -135,6 +135,49 @@ TEST_CASE("what the grammar forces is computed in few steps, and is the same tex
     }
 }
 
+TEST_CASE("what the grammar forces needs no sampling beside a queue, a prompt, or without guesses") {
+    Fixture f;
+    const auto model =
+        std::make_shared<const llama::Model>(f.folder / "tiny.gguf", llama::ModelOptions{});
+    PrefixCache cache({});
+    Generator generator(model,
+                        {.context = 512,
+                         .cells = 1024,
+                         .parallel = 2,
+                         .threads = 1,
+                         .gap_seconds = 1e-9,
+                         .speculation = false},
+                        cache);
+    std::vector<Stream> streams;
+    const auto submit = [&](GenerationRequest request) {
+        auto writer = std::make_shared<StreamWriter>();
+        streams.emplace_back(writer);
+        generator.add(std::move(request), std::move(writer));
+    };
+    submit(f.request("root ::= \"" + std::string(60, 'x') + "\"", 200));
+    GenerationRequest slow = f.request("", 5);
+    slow.prompt.assign(400, 'p');  // 32 in each step: it lasts longer than the first
+    submit(std::move(slow));
+    submit(f.request("", 5));  // waits
+    int steps = 0;
+    bool ended = false;
+    while (!ended && steps < 100) {
+        generator.step();
+        ++steps;
+        if (steps < 4) CHECK(generator.waiting() == 1);
+        while (!ended) {
+            const auto ready = std::make_shared<bool>(false);
+            streams[0].when_ready([ready] { *ready = true; });
+            if (!*ready) break;
+            ended = !streams[0].next().has_value();
+        }
+    }
+    CHECK(steps <= 8);
+    CHECK(streams[0].usage().completion_tokens == 60);
+    for (int i = 0; i < 1000 && !generator.idle(); ++i) generator.step();
+    CHECK(generator.counters().held >= 50);
+}
+
 TEST_CASE("logprobs are the model's own, whatever the grammar bars") {
     Fixture f;
     GenerationRequest request = f.request("root ::= \"yes\"", 3);

@@ -159,8 +159,10 @@ private:
             loading_.advance();
             end_if_draining();
             registry_.note_use();
-            const int gaps = busy_generators();
-            for (const LoadedPtr& loaded : registry_.resident()) step(*loaded, gaps);
+            const int lanes = busy_generators();
+            for (const LoadedPtr& loaded : registry_.resident()) {
+                step(*loaded, {.lanes = lanes, .answers = others_answer(*loaded)});
+            }
             publish();
             restless_ = !registry_.sweep() || loading_.waits();
         }
@@ -204,11 +206,18 @@ private:
         }));
     }
 
-    void step(LoadedModel& loaded, int gaps) {
+    bool others_answer(const LoadedModel& one) const {
+        const auto& all = registry_.resident();
+        return std::any_of(all.begin(), all.end(), [&](const LoadedPtr& other) {
+            return other.get() != &one && other->generator && other->generator->answering();
+        });
+    }
+
+    void step(LoadedModel& loaded, const Beside& beside) {
         if (loaded.generator && !loaded.generator->idle()) {
             const auto start = std::chrono::steady_clock::now();
             try {
-                loaded.generator->step(gaps);
+                loaded.generator->step(beside);
             } catch (const std::exception& cause) {
                 log_error("", fmt::format("a step failed: {}", cause.what()));
                 loaded.generator->fail_running(std::current_exception());

@@ -75,12 +75,17 @@ void Generator::add(GenerationRequest request, std::shared_ptr<StreamWriter> wri
     enqueue(std::move(sequence), /*again=*/false);
 }
 
-void Generator::step(int gaps) {
+bool Generator::answering() const {
+    return std::any_of(running_.begin(), running_.end(),
+                       [](const SequencePtr& s) { return s->prompt_done() && !s->ended; });
+}
+
+void Generator::step(const Beside& beside) {
     prefixes_.poll();
     drop_cancelled();
     admit();
     make_room();
-    plan(gaps);
+    plan(beside);
     if (rows_.empty() && prompts_.empty()) return waiting_.empty() ? void() : prefixes_.wait();
     compute(rows_);
     std::erase_if(prompts_, [](const Sequence* s) { return s->id < 0; });  // swapped out just now

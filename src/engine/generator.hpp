@@ -48,6 +48,12 @@ struct GeneratorOptions {
     std::filesystem::path adapter;        // for all of its sequences; empty = none
 };
 
+/// The lanes of a machine take turns, step by step.
+struct Beside {
+    int lanes = 1;         // that have work, this one included: they share the gap between two tokens
+    bool answers = false;  // another one is amid an answer, which waits while this one computes
+};
+
 class Generator {
 public:
     /// `cache` must outlive it.
@@ -63,9 +69,10 @@ public:
     int waiting() const { return static_cast<int>(waiting_.size()); }
     int swapped_out() const;  // of these
 
-    /// One step: admit, compute, sample, push. Errors of one sequence end that sequence. `gaps`:
-    /// how many lanes take turns, and so share the gap between two tokens.
-    void step(int gaps = 1);
+    bool answering() const;  // one that runs gets its next token at each step
+
+    /// One step: admit, compute, sample, push. Errors of one sequence end that sequence.
+    void step(const Beside& beside = {});
 
     /// Time of the machine that all that is here will probably take.
     double seconds_left() const;
@@ -113,7 +120,7 @@ private:
     int cells_reserved() const;
 
     // planning.cpp: what the next step computes
-    void plan(int gaps);
+    void plan(const Beside& beside);
     void share_with_prompts(double seconds);
     void compute(const std::vector<Sequence*>& part);
     void put(const Sequence& sequence);
@@ -123,6 +130,7 @@ private:
 
     // speculation.cpp: tokens that are computed before they are chosen
     int spare_rows(std::size_t rows) const;
+    bool may_guess() const;
     std::vector<Token> draft_for(Sequence& sequence, int spare, const StepWork& rows) const;
     int add_draft(Sequence& sequence, int spare, const StepWork& rows);
     void advance(Sequence& sequence, int output);

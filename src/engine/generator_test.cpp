@@ -261,6 +261,23 @@ TEST_CASE("while answers are made a prompt comes in small parts, a short one bef
     bench.run_all();
 }
 
+TEST_CASE("a prompt comes in small parts also where it is another lane that answers") {
+    Bench base({.cells = 2 * kContext, .parallel = 4, .gap_seconds = 1e-9});
+    Bench adapter({.cells = 2 * kContext, .parallel = 4, .gap_seconds = 1e-9});
+    Stream answer = base.submit(base.request("hello", 200));
+    CHECK(!base.generator->answering());  // its prompt is still to be read
+    base.steps_until_ready(answer);
+    CHECK(base.generator->answering());
+    Stream slow = adapter.submit(adapter.request(std::string(1600, 'l'), 1));
+    adapter.generator->step({.lanes = 2, .answers = base.generator->answering()});
+    CHECK(adapter.generator->counters().step_tokens == 32);
+    base.run_all();
+    CHECK(!base.generator->answering());
+    adapter.generator->step({.lanes = 1, .answers = base.generator->answering()});
+    CHECK(adapter.generator->counters().step_tokens == kStepTokens);
+    adapter.run_all();
+}
+
 TEST_CASE("alone a prompt is computed in full passes") {
     Bench bench({.cells = 2 * kContext, .parallel = 4, .gap_seconds = 1e-9});
     Stream stream = bench.submit(bench.request(std::string(1600, 'l'), 1));
@@ -286,6 +303,31 @@ TEST_CASE("those that share a beginning share its cells, also when the first has
         text_of(stream);
         CHECK(stream.finish() == Finish::kLength);
     }
+}
+
+TEST_CASE("nobody waits for a beginning that a less urgent one computes") {
+    Bench bench({.cells = 2 * kContext, .parallel = 4, .gap_seconds = 1e-9});
+    std::string begins(1600, 'a');
+    const auto running_beside = [&](Lane first, Lane second) {
+        begins[0] = static_cast<char>(begins[0] + 1);  // new to the cache
+        GenerationRequest one = bench.request(begins, 1);
+        one.lane = first;
+        Stream before = bench.submit(std::move(one));
+        bench.generator->step();
+        GenerationRequest two = bench.request(begins + "2", 1);
+        two.lane = second;
+        Stream after = bench.submit(std::move(two));
+        bench.generator->step();
+        const int running = bench.generator->running();
+        bench.run_all();
+        text_of(after);
+        CHECK(after.usage().cached_tokens >= 512);  // what was there when it began
+        return running;
+    };
+    CHECK(running_beside(Lane::kBatch, Lane::kInteractive) == 2);
+    CHECK(running_beside(Lane::kBatch, Lane::kBatch) == 1);
+    CHECK(running_beside(Lane::kInteractive, Lane::kInteractive) == 1);
+    CHECK(running_beside(Lane::kInteractive, Lane::kBatch) == 1);
 }
 
 TEST_CASE("a deadline ends a request, running or waiting, and nobody else") {

@@ -1,5 +1,6 @@
 // What the next step computes, how long it may take, and who pays for it.
 #include <algorithm>
+#include <limits>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -14,7 +15,7 @@ constexpr int kLeastPromptTokens = 32;  // of a step that has rows: matrix produ
 }  // namespace
 
 // Rows in the order of their ids, so that their cells lie as densely as they may.
-void Generator::plan(int gaps) {
+void Generator::plan(const Beside& beside) {
     rows_.clear();
     prompts_.clear();
     StepWork rows;
@@ -31,7 +32,10 @@ void Generator::plan(int gaps) {
         add_rows(rows, s->computed, drafted);
         spare -= drafted;
     }
-    share_with_prompts(options_.gap_seconds / std::max(gaps, 1) - costs_.seconds(rows));
+    const bool someone_waits = beside.answers || !rows_.empty();
+    share_with_prompts(someone_waits ? options_.gap_seconds / std::max(beside.lanes, 1) -
+                                           (rows_.empty() ? 0 : costs_.seconds(rows))
+                                     : std::numeric_limits<double>::infinity());
     counters_.step_tokens = 0;
 }
 
@@ -43,7 +47,7 @@ void Generator::share_with_prompts(double seconds) {
                          remaining, 0});
     }
     StepLimits limits;
-    if (!rows_.empty()) limits.seconds = seconds;
+    limits.seconds = seconds;
     limits.least = kLeastPromptTokens;
     limits.most = kStepTokens;
     share_step(parts, limits, costs_, shares_);

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "engine/engine.hpp"
 #include "engine/model_memory.hpp"
+#include "support/temp_folder.hpp"
 #include "support/tiny_model.hpp"
 
 using namespace jikji;
@@ -190,6 +191,43 @@ TEST_CASE("a model that was removed while it computes ends its answers") {
     }
     CHECK(stream.usage().completion_tokens == 100);
     CHECK(error_of([&] { f.engine->load("a"); }).code() == ErrorCode::kModelNotFound);
+}
+
+TEST_CASE("a long prompt of one model does not stop the answers of another") {
+    constexpr int kLong = 2048;
+    const tests::TempFolder folder;
+    tests::write_tiny_llama(folder.path() / "a.gguf", kLong);
+    std::filesystem::copy_file(folder.path() / "a.gguf", folder.path() / "b.gguf");
+    Engine engine({.context = kLong, .parallel = 4, .threads = 1, .gap_seconds = 1e-9});
+    for (const char* name : {"a", "b"}) {
+        engine.add_model({.name = name, .path = folder.path() / (std::string(name) + ".gguf")});
+    }
+    const auto request = [&](const std::string& model, const std::string& prompt, int length) {
+        GenerationRequest made;
+        made.model = model;
+        made.prompt = engine.tokenize(model, prompt, false);
+        made.sampling.temperature = 0;
+        made.max_tokens = length;
+        made.ignore_eos = true;
+        return made;
+    };
+    const GenerationRequest prompt = request("b", std::string(1600, 'l'), 1);  // loads b
+    Stream answer = engine.submit(request("a", "hello", 2000));
+    const auto pieces = [&] {
+        int count = 0;
+        for (;; ++count) {
+            const auto ready = std::make_shared<bool>(false);
+            answer.when_ready([ready] { *ready = true; });
+            if (!*ready) return count;
+            REQUIRE(answer.next().has_value());
+        }
+    };
+    answer.next();
+    pieces();
+    Stream other = engine.submit(prompt);
+    while (other.next()) {
+    }
+    CHECK(pieces() >= 40);  // 1,600 tokens come in 50 steps; in passes of 512 there were 4
 }
 
 TEST_SUITE_END();

@@ -26,13 +26,17 @@ std::vector<Token> forced_tokens(const Sequence& s, int most) {
 
 }  // namespace
 
-/// How many rows beside one for each of `rows` sequences the next step may have. None beside a
-/// prompt, whose tokens are sure and use the machine as well.
+/// How many rows beside one for each of `rows` sequences the next step may have.
 int Generator::spare_rows(std::size_t rows) const {
-    if (!options_.speculation || !model_->cuttable()) return 0;  // a wrong guess is cut off again
-    if (rows < running_.size() || !waiting_.empty()) return 0;
+    if (!model_->cuttable()) return 0;  // a wrong guess is cut off again
     const int cells = options_.cells - cells_used();
     return std::clamp(std::min(kRowsMost - static_cast<int>(rows), cells), 0, kDraftRowsMost);
+}
+
+/// Not beside a prompt, whose tokens are sure and use the machine as well. What a grammar forces is
+/// as sure, and is no guess.
+bool Generator::may_guess() const {
+    return options_.speculation && prompts_.empty() && waiting_.empty();
 }
 
 /// What to compute behind the last token of `s`, at most `spare` tokens. `rows`: the others' so
@@ -44,6 +48,7 @@ std::vector<Token> Generator::draft_for(Sequence& s, int spare, const StepWork& 
         auto forced = forced_tokens(s, most);
         if (!forced.empty()) return forced;
     }
+    if (!may_guess()) return {};
     s.lookup.follow(s.tokens);
     auto found = s.lookup.propose(s.tokens, most);
     if (found.empty()) return found;
