@@ -102,9 +102,13 @@ void Embedder::add(EmbeddingRequest request, std::promise<EmbeddingResult> promi
     const std::size_t count = job->request.inputs.size();
     job->result.rows.resize(count);
     job->missing = count;
-    for (std::size_t i = 0; i < count; ++i) want(job, i);
-    if (job->missing == 0) return job->promise.set_value(std::move(job->result));
-    line_of(job->request.tenant).push_back(job);
+    try {
+        for (std::size_t i = 0; i < count; ++i) want(job, i);
+        if (job->missing > 0) return line_of(job->request.tenant).push_back(job);
+    } catch (...) {
+        return end(*job, std::current_exception());
+    }
+    job->promise.set_value(std::move(job->result));
 }
 
 void Embedder::want(const JobPtr& job, std::size_t index) {

@@ -74,12 +74,17 @@ public:
     PrefixCacheStats prefix_cache() const { return prefixes_.stats(); }
 
     void clear_prefix_cache() {
-        std::promise<void> done;
-        post([&] {
-            prefixes_.clear();
-            done.set_value();
+        auto done = std::make_shared<std::promise<void>>();
+        auto future = done->get_future();
+        post([this, done] {
+            try {
+                prefixes_.clear();
+                done->set_value();
+            } catch (...) {
+                done->set_exception(std::current_exception());
+            }
         });
-        done.get_future().get();
+        from_compute_thread(future);
     }
 
     ModelStatus status(const std::string& name) {
@@ -135,11 +140,13 @@ public:
 
 private:
     template <class T>
-    static T from_compute_thread(std::future<T>& future) {
+    T from_compute_thread(std::future<T>& future) {
         try {
             return future.get();
-        } catch (const std::future_error&) {  // handed over when the compute thread had ended
-            std::rethrow_exception(stopping_error());
+        } catch (const std::future_error&) {  // nobody kept the promise
+            const std::lock_guard lock(mutex_);
+            if (stopping_) std::rethrow_exception(stopping_error());
+            throw Error(ErrorCode::kInternal, "the compute thread let a request fall: see the log");
         }
     }
 
@@ -156,19 +163,33 @@ private:
     void run() {
         while (wait_for_work()) {
             run_tasks();
-            loading_.advance();
-            end_if_draining();
-            registry_.note_use();
-            const int lanes = busy_generators();
-            for (const LoadedPtr& loaded : registry_.resident()) {
-                step(*loaded, {.lanes = lanes, .answers = others_answer(*loaded)});
-            }
-            publish();
-            restless_ = !registry_.sweep() || loading_.waits();
+            guarded("a turn of all models", [this] { turn(); });
         }
         run_tasks();  // what was handed over just now must end as well, not wait for ever
         loading_.fail_all(stopping_error());
         registry_.clear();  // the lanes end their requests as cancelled, here, in their own thread
+    }
+
+    void turn() {
+        loading_.advance();
+        end_if_draining();
+        registry_.note_use();
+        const int lanes = busy_generators();
+        for (const LoadedPtr& loaded : registry_.resident()) {
+            step(*loaded, {.lanes = lanes, .answers = others_answer(*loaded)});
+        }
+        publish();
+        restless_ = !registry_.sweep() || loading_.waits();
+    }
+
+    /// The thread has nobody above it: what goes wrong with one thing must not end the others.
+    template <class Work>
+    static void guarded(const char* what, const Work& work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& cause) {
+            log_error("", std::string(what) + " failed: " + cause.what());
+        }
     }
 
     bool busy() const {
@@ -196,7 +217,7 @@ private:
             const std::lock_guard lock(mutex_);
             tasks.swap(tasks_);
         }
-        for (auto& task : tasks) task();
+        for (auto& task : tasks) guarded("what was handed over", task);
     }
 
     int busy_generators() const {
@@ -220,7 +241,8 @@ private:
                 loaded.generator->step(beside);
             } catch (const std::exception& cause) {
                 log_error("", fmt::format("a step failed: {}", cause.what()));
-                loaded.generator->fail_running(std::current_exception());
+                const auto why = std::current_exception();
+                guarded("ending its sequences", [&] { loaded.generator->fail_running(why); });
             }
             step_ms_ =
                 std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)

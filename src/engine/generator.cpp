@@ -192,10 +192,19 @@ void Generator::release(Sequence& sequence) {
     shares_.leave(sequence.request.tenant);
 }
 
+// What cannot be kept is computed again: no reason to leave a sequence in its place.
+void Generator::keep(const Sequence& sequence) noexcept {
+    try {
+        prefixes_.keep(sequence);
+    } catch (const std::exception& cause) {
+        log_warn(std::string("what a request computed is not kept: ") + cause.what());
+    }
+}
+
 void Generator::release_ended() {
     for (auto& sequence : running_) {
         if (!sequence->ended) continue;
-        prefixes_.keep(*sequence);
+        keep(*sequence);
         leave_cells(*sequence);
         release(*sequence);
         if (sequence->writer->wanted()) {

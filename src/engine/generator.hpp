@@ -98,6 +98,7 @@ private:
     void drop_cancelled();
     bool ended_from_outside(Sequence& sequence);
     void release(Sequence& sequence);
+    void keep(const Sequence& sequence) noexcept;
 
     // admission.cpp: who runs
     void admit();

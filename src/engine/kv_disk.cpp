@@ -57,6 +57,31 @@ std::optional<KvHeader> read_header(int fd) {
     return read_kv_header(bytes);
 }
 
+std::uint64_t bytes_left(int fd) {
+    struct stat info {};
+    const auto here = ::lseek(fd, 0, SEEK_CUR);
+    if (here < 0 || ::fstat(fd, &info) != 0 || info.st_size < here) return 0;
+    return static_cast<std::uint64_t>(info.st_size - here);
+}
+
+/// The thread has nobody above it: what goes wrong with one thing is a line in the log.
+void guarded(const std::function<void()>& work) noexcept {
+    try {
+        work();
+    } catch (const std::exception& cause) {
+        log_warn(std::string("the prefix cache on the disk: ") + cause.what());
+    }
+}
+
+/// As far as the disk can be read.
+void for_each_file(const fs::path& folder,
+                   const std::function<void(const fs::directory_entry&)>& each) {
+    std::error_code failed;
+    fs::directory_iterator at(folder, failed);
+    for (; !failed && at != fs::directory_iterator(); at.increment(failed)) each(*at);
+    if (failed) log_warn(fmt::format("{} cannot be read: {}", folder.string(), failed.message()));
+}
+
 /// The header of a file that is all there, as far as its size says, and when it was used last.
 struct OldFile {
     KvHeader header;
@@ -69,8 +94,7 @@ std::optional<OldFile> look_at(const fs::path& path) {
     if (!fd || ::fstat(fd.get(), &info) != 0) return {};
     auto header = read_header(fd.get());
     if (!header || path.filename() != header->id + kSuffix) return {};
-    const auto here = ::lseek(fd.get(), 0, SEEK_CUR);
-    if (static_cast<std::uint64_t>(info.st_size - here) != header->state_bytes) return {};
+    if (bytes_left(fd.get()) != header->state_bytes) return {};
     return OldFile{std::move(*header),
                    std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
 }
@@ -164,24 +188,28 @@ void KvDisk::run() {
     scan();
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        busy_ = true;
-        if (!jobs_.empty()) {  // somebody may be waiting for these
-            const Job job = std::move(jobs_.front());
-            jobs_.pop_front();
-            do_job(job, lock);
-        } else if (write_is_due()) {
-            write_oldest(lock);
-        } else {
-            busy_ = false;
-            news_.notify_all();
-            if (pending_.empty()) {
-                work_.wait(lock);
-            } else {
-                const auto due = pending_.front().due;  // it may go while this waits
-                work_.wait_until(lock, due);
-            }
-        }
+        guarded([&] { turn(lock); });
+        if (!lock.owns_lock()) lock.lock();
     }
+    guarded([&] { finish(lock); });
+}
+
+void KvDisk::turn(std::unique_lock<std::mutex>& lock) {
+    busy_ = true;
+    if (!jobs_.empty()) {  // somebody may be waiting for these
+        const Job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        return do_job(job, lock);
+    }
+    if (write_is_due()) return write_oldest(lock);
+    busy_ = false;
+    news_.notify_all();
+    if (pending_.empty()) return work_.wait(lock);
+    const auto due = pending_.front().due;  // it may go while this waits
+    work_.wait_until(lock, due);
+}
+
+void KvDisk::finish(std::unique_lock<std::mutex>& lock) {
     const auto end = Clock::now() + kFlush;
     for (const Job& job : jobs_) {
         if (job.kind != Job::Kind::kLoad) do_job(job, lock);
@@ -197,14 +225,15 @@ void KvDisk::do_job(const Job& job, std::unique_lock<std::mutex>& lock) {
         }
     }
     lock.unlock();
-    std::error_code ignored;
-    if (job.kind == Job::Kind::kRemove) fs::remove(path_of(job.id), ignored);
-    if (job.kind == Job::Kind::kClear) {
-        for (const auto& entry : fs::directory_iterator(options_.folder, ignored)) {
-            fs::remove(entry.path(), ignored);
+    guarded([&] {
+        std::error_code ignored;
+        if (job.kind == Job::Kind::kRemove) fs::remove(path_of(job.id), ignored);
+        if (job.kind == Job::Kind::kClear) {
+            for_each_file(options_.folder,
+                          [&](const auto& entry) { fs::remove(entry.path(), ignored); });
         }
-    }
-    if (job.kind == Job::Kind::kLoad && !state) state = read_file(job.id);
+        if (job.kind == Job::Kind::kLoad && !state) state = read_file(job.id);
+    });
     lock.lock();
     if (job.kind != Job::Kind::kLoad) return;
     using Kind = Event::Kind;
@@ -216,7 +245,7 @@ KvDisk::State KvDisk::read_file(const std::string& id) const {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) return nullptr;
     const auto header = read_header(fd.get());
-    if (header && header->id == id) {
+    if (header && header->id == id && header->state_bytes == bytes_left(fd.get())) {
         auto state = std::make_shared<const std::string>(read_bytes(fd.get(), header->state_bytes));
         if (state_is_whole(*header, *state)) {
             ::futimens(fd.get(), nullptr);  // used now
@@ -273,19 +302,26 @@ bool KvDisk::write_file(const Pending& pending) {
 }
 
 void KvDisk::scan() {
+    std::vector<Event> found;
+    guarded([&] { found = old_files(); });
+    const std::lock_guard lock(mutex_);
+    for (Event& event : found) events_.push_back(std::move(event));
+    tell({Event::Kind::kScanned, {}, {}, nullptr});
+}
+
+std::vector<KvDisk::Event> KvDisk::old_files() const {
     std::vector<OldFile> files;
-    std::error_code failed;
-    fs::create_directories(options_.folder, failed);
-    fs::permissions(options_.folder, fs::perms::owner_all, failed);
-    for (const auto& entry : fs::directory_iterator(options_.folder, failed)) {
+    std::error_code ignored;
+    fs::create_directories(options_.folder, ignored);
+    fs::permissions(options_.folder, fs::perms::owner_all, ignored);
+    for_each_file(options_.folder, [&](const auto& entry) {
         auto file = look_at(entry.path());
         if (file) {
             files.push_back(std::move(*file));
-        } else {
-            std::error_code ignored;
-            if (!entry.is_directory(ignored)) fs::remove(entry.path(), ignored);
+        } else if (!entry.is_directory(ignored)) {
+            fs::remove(entry.path(), ignored);
         }
-    }
+    });
     const auto by_use = [](const OldFile& a, const OldFile& b) { return a.used_ns < b.used_ns; };
     std::sort(files.begin(), files.end(), by_use);
     std::vector<Event> found;
@@ -301,9 +337,7 @@ void KvDisk::scan() {
         return a.header.start < b.header.start;
     };
     std::stable_sort(found.begin(), found.end(), by_start);
-    const std::lock_guard lock(mutex_);
-    for (Event& event : found) events_.push_back(std::move(event));
-    tell({Event::Kind::kScanned, {}, {}, nullptr});
+    return found;
 }
 
 }  // namespace jikji::engine

@@ -78,7 +78,10 @@ private:
     };
 
     void run();
+    void turn(std::unique_lock<std::mutex>& lock);
+    void finish(std::unique_lock<std::mutex>& lock);
     void scan();
+    std::vector<Event> old_files() const;
     void do_job(const Job& job, std::unique_lock<std::mutex>& lock);
     void write_oldest(std::unique_lock<std::mutex>& lock);
     bool write_file(const Pending& pending);

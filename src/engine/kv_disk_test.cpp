@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/file.hpp"
+#include "base/ids.hpp"
 #include "engine/prefix_cache.hpp"
 
 using namespace jikji;
@@ -196,6 +197,48 @@ TEST_CASE("a full disk is no error: what is in memory stays") {
     put(cache, text(5001, 150));  // does not try again so soon
     CHECK(cache.stats().disk_bytes == 0);
     CHECK(folder.files().empty());
+}
+
+TEST_CASE("a file that says it is larger than any memory is taken out, and nothing else happens") {
+    Folder folder;
+    KvHeader header;
+    header.parent = kRoot;
+    header.tokens = text(1, 64);
+    header.id = PrefixTree::block_id(kRoot, header.tokens);
+    std::string bytes = write_kv_header(header, "state");
+    constexpr std::size_t kDigest = 64, kStateBytesAt = kKvFixedBytes + 2 * 32 + 4 + 4 + 8;
+    bytes[kStateBytesAt + 7] = 0x10;  // 2^60 and 5
+    bytes.resize(bytes.size() - kDigest);
+    bytes += sha256_hex(bytes);
+    REQUIRE(read_kv_header(bytes).has_value());
+    KvDisk disk({.folder = folder.path});
+    disk.settle();
+    CHECK(disk.events().size() == 1);  // scanned: there was nothing
+    const fs::path path = folder.path / (header.id + ".kv");
+    std::ofstream(path, std::ios::binary) << bytes << "state";
+    disk.load(header.id);
+    disk.settle();
+    const auto events = disk.events();
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == KvDisk::Event::Kind::kLost);
+    CHECK_FALSE(fs::exists(path));
+}
+
+TEST_CASE("a folder that is none keeps nothing, and stops nobody") {
+    Folder folder;
+    std::ofstream(folder.path) << "a file in its place";
+    KvDisk disk({.folder = folder.path, .delay = std::chrono::milliseconds(0)});
+    disk.settle();
+    disk.clear();
+    disk.load("none");
+    KvHeader header;
+    header.id = "x";
+    CHECK(disk.store(header, std::make_shared<const std::string>("state")));
+    disk.settle();
+    using Kind = KvDisk::Event::Kind;
+    std::vector<Kind> kinds;
+    for (const auto& event : disk.events()) kinds.push_back(event.kind);
+    CHECK(kinds == std::vector{Kind::kScanned, Kind::kLost, Kind::kLost});
 }
 
 TEST_CASE("clear takes everything out, on disk as well") {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 #include "base/log.hpp"
 #include "base/progress.hpp"
@@ -25,6 +26,18 @@ std::exception_ptr out_of_memory(const std::string& name) {
         fmt::format("모델 '{}'을(를) 불러오다 메모리가 모자랐습니다. 더 작은 양자화나 더 작은 "
                     "--context를 쓰세요.",
                     name)));
+}
+
+[[noreturn]] void throw_no_thread(const std::string& name, const std::system_error& cause) {
+    Error error(ErrorCode::kOverloaded,
+                fmt::format("the model '{}' could not be loaded, because the system gave no thread "
+                            "for it ({}); try again, or raise the limit of processes",
+                            name, cause.what()),
+                "model",
+                fmt::format("시스템이 스레드를 주지 않아({}) 모델 '{}'을(를) 불러오지 못했습니다. 다시 "
+                            "시도하거나 프로세스 한도를 올리세요.",
+                            cause.what(), name));
+    throw error.retry_after(std::chrono::seconds(5));
 }
 
 std::exception_ptr in_words(const std::string& name) {  // in a handler
@@ -117,25 +130,31 @@ bool Loading::begin(Wanted& wanted) {
     all.push_back(newcomer);
     const std::uint64_t taken = bytes_of(all);
     if (taken > most) return false;  // somebody took one of them just now
-    read(std::move(wanted), {file, base, shared, most - taken});
+    read(wanted, {file, base, shared, most - taken});
     return true;
 }
 
-void Loading::read(Wanted wanted, Job job) {
+// Who wants it is handed over last: if no thread can be started, its promises are still there to say
+// so.
+void Loading::read(Wanted& wanted, Job job) {
     auto running = std::make_unique<Running>();
-    running->wanted = std::move(wanted);
     std::promise<Prepared> promise;
     running->prepared = promise.get_future();
-    running->thread =
-        std::jthread([this, job = std::move(job), promise = std::move(promise)]() mutable {
-            try {
-                promise.set_value(prepare(job.file, job.base, std::move(job.shared), options_,
-                                          job.panel_bytes_most));
-            } catch (...) {
-                promise.set_exception(std::current_exception());
-            }
-            wake_();
-        });
+    auto work = [this, job = std::move(job), promise = std::move(promise)]() mutable {
+        try {
+            promise.set_value(prepare(job.file, job.base, std::move(job.shared), options_,
+                                      job.panel_bytes_most));
+        } catch (...) {
+            promise.set_exception(std::current_exception());
+        }
+        wake_();
+    };
+    try {
+        running->thread = std::jthread(std::move(work));
+    } catch (const std::system_error& cause) {
+        throw_no_thread(wanted.name, cause);
+    }
+    running->wanted = std::move(wanted);
     running_ = std::move(running);
 }
 

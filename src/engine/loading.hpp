@@ -60,7 +60,7 @@ private:
         WeightsPtr shared;  // null: they have to be read
         std::uint64_t panel_bytes_most = 0;
     };
-    void read(Wanted wanted, Job job);
+    void read(Wanted& wanted, Job job);
     void finish();
     static void fail(Wanted& wanted, const std::exception_ptr& cause);
     MemoryLimit limit() const;
