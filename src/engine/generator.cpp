@@ -35,7 +35,7 @@ Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorO
                         .adapter = options.adapter}),
       costs_(static_cast<double>(model_->weight_bytes()),
              static_cast<double>(model_->parameters())),
-      prefixes_(context_, cache, model_->cuttable(), options.layout) {
+      prefixes_(context_, cache, *model_, options.layout) {
     for (int id = 0; id < options_.parallel; ++id) free_ids_.insert(id);
 }
 

@@ -38,7 +38,7 @@ std::string PrefixReuse::root_of(const Sequence& sequence) const {
 bool PrefixReuse::ready(Sequence& next, const Running& running) {
     const std::string root = root_of(next);
     if (!cache_.fetched(root, beginning(next), whole_, next.fetched)) return false;
-    if (whole_) return true;
+    if (!shares_) return true;
     int known = cache_.known(root, beginning(next), whole_);
     int coming = 0;
     for (const auto& other : running) {
@@ -52,27 +52,28 @@ bool PrefixReuse::ready(Sequence& next, const Running& running) {
     return coming < known + kWorthSharing;
 }
 
-PrefixReuse::Source PrefixReuse::best_source(const Sequence& next, const Running& running) {
+PrefixReuse::Source PrefixReuse::best_source(const Sequence& next, const Running& running) const {
     const int most = static_cast<int>(next.tokens.size()) - 1;
     Source best{nullptr, kWorthSharing - 1};
     for (const auto& other : running) {
         if (!same_tenant(*other, next)) continue;
         const int shared =
             std::min({common_prefix(other->tokens, next.tokens), other->computed, most});
-        if (shared > best.common) best = {other.get(), shared};
+        if (shared > best.common && context_.holds_all(other->id)) best = {other.get(), shared};
     }
     return best;
 }
 
 int PrefixReuse::shareable(const Sequence& next, const Running& running) const {
-    if (whole_ || !next.saved.empty()) return 0;  // swapped out: its own cells come back
+    if (!shares_ || !next.saved.empty()) return 0;  // swapped out: its own cells come back
     const Source source = best_source(next, running);
     return source.sequence != nullptr ? source.common : 0;
 }
 
 void PrefixReuse::start(Sequence& sequence, const Running& running) {
-    if (!whole_) share_running(sequence, running);
-    restore_kept(sequence);
+    if (whole_) restore_kept(sequence);  // takes the place of what is there
+    if (shares_ && sequence.computed == 0) share_running(sequence, running);
+    if (!whole_) restore_kept(sequence);
     if (!sequence.started) sequence.reused = sequence.computed;
     sequence.started = true;
     sequence.fetched = false;

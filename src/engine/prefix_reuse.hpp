@@ -4,8 +4,9 @@
 //
 // Running  their cells are shared: nothing is copied.
 // Earlier  out of the PrefixCache, into new cells.
-// Models whose memory cannot be cut (sliding windows, recurrent) start only from a whole earlier
-// sequence that `tokens` goes on from, to the last token.
+// Models whose memory cannot be cut (sliding windows, recurrent) start from a whole earlier sequence
+// that `tokens` goes on from, to the last token; those with windows also from a running one whose
+// cells are all there.
 // Never across tenants: how fast an answer comes would tell what another has asked.
 // Threads: the compute thread only.
 #include <memory>
@@ -24,8 +25,13 @@ public:
 
     /// `layout` names all that a state depends on but tokens: model file and how its weights are
     /// kept, adapter, types of K and V, RoPE. Context and cache must outlive it.
-    PrefixReuse(llama::Context& context, PrefixCache& cache, bool cuttable, std::string layout)
-        : context_(context), cache_(cache), whole_(!cuttable), layout_(std::move(layout)) {}
+    PrefixReuse(llama::Context& context, PrefixCache& cache, const llama::Model& model,
+                std::string layout)
+        : context_(context),
+          cache_(cache),
+          whole_(!model.cuttable()),
+          shares_(model.steps_back()),
+          layout_(std::move(layout)) {}
 
     /// False: a running sequence, of a lane as urgent, computes right now what `next` begins with as
     /// well, or it is being read from the disk; ask again at the next step.
@@ -54,14 +60,15 @@ private:
         const Sequence* sequence = nullptr;
         int common = 0;  // tokens
     };
-    static Source best_source(const Sequence& next, const Running& running);
+    Source best_source(const Sequence& next, const Running& running) const;
     std::string root_of(const Sequence& sequence) const;
     void share_running(Sequence& sequence, const Running& running);
     void restore_kept(Sequence& sequence);
 
     llama::Context& context_;
     PrefixCache& cache_;
-    bool whole_;
+    bool whole_;   // what is kept is a whole sequence
+    bool shares_;  // with those that run
     std::string layout_;
     double seconds_per_token_ = 0.001;
 };

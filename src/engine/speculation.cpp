@@ -28,7 +28,7 @@ std::vector<Token> forced_tokens(const Sequence& s, int most) {
 
 /// How many rows beside one for each of `rows` sequences the next step may have.
 int Generator::spare_rows(std::size_t rows) const {
-    if (!model_->cuttable()) return 0;  // a wrong guess is cut off again
+    if (!model_->steps_back()) return 0;  // a wrong guess is cut off again
     const int cells = options_.cells - cells_used();
     return std::clamp(std::min(kRowsMost - static_cast<int>(rows), cells), 0, kDraftRowsMost);
 }

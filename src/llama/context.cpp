@@ -168,6 +168,10 @@ void Context::share(int from, int to, int end) {
     llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, 0, end);
 }
 
+bool Context::holds_all(int sequence) const {
+    return llama_memory_seq_pos_min(llama_get_memory(context_.get()), sequence) <= 0;
+}
+
 std::string Context::save(int sequence) const {
     std::string out(llama_state_seq_get_size(context_.get(), sequence), '\0');
     const std::size_t size = llama_state_seq_get_data(

@@ -72,6 +72,10 @@ public:
     /// room.
     bool restore(int sequence, std::string_view state);
 
+    /// No cell of its tokens has left. Behind a sliding window libllama gives cells away, even those
+    /// of the full size: then what share() gives would be less than it seems.
+    bool holds_all(int sequence) const;
+
     /// As save() and restore(), of positions start..end-1 alone. Requires: model.cuttable().
     std::string save_range(int sequence, int start, int end);
     /// `state` is of a range that holds start..end-1; these are added to what the sequence has.

@@ -3,6 +3,7 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "base/error.hpp"
@@ -27,11 +28,16 @@ namespace {
         name + " 모델을 불러오지 못했습니다: " + (why.empty() ? "이유를 알 수 없습니다" : why));
 }
 
+std::string architecture_of(const llama_model& model) {
+    char text[64] = {};
+    llama_model_meta_val_str(&model, "general.architecture", text, sizeof text);
+    return text;
+}
+
 /// What the file says under "ARCHITECTURE.name"; empty if nothing.
 std::string said_of(const llama_model& model, const char* name) {
     char text[64] = {};
-    llama_model_meta_val_str(&model, "general.architecture", text, sizeof text);
-    const std::string key = std::string(text) + "." + name;
+    const std::string key = architecture_of(model) + "." + name;
     const int size = llama_model_meta_val_str(&model, key.c_str(), text, sizeof text);
     return size > 0 ? text : "";
 }
@@ -101,6 +107,15 @@ std::string Model::detokenize(const std::vector<Token>& tokens) const {
     return out;
 }
 
+// Those whose layers with a window lie in libllama's llama_kv_cache_iswa, and that need nothing else.
+// Others keep more than K and V, or let go by chunks.
+static bool has_plain_window(const llama_model& model) {
+    constexpr std::array<std::string_view, 6> kKnown = {"gemma2",  "gemma3", "cohere2",
+                                                        "exaone4", "olmo2",  "gpt-oss"};
+    const std::string architecture = architecture_of(model);
+    return std::find(kKnown.begin(), kKnown.end(), architecture) != kKnown.end();
+}
+
 Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     register_interleaved_weights();
     forget_errors();
@@ -124,6 +139,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     encoder_only_ = !said_of(*model_, "pooling_type").empty();
     cuttable_ = llama_model_n_swa(model_.get()) == 0 && !llama_model_is_recurrent(model_.get()) &&
                 !llama_model_is_hybrid(model_.get());
+    steps_back_ = cuttable_ || has_plain_window(*model_);
     wordpiece_ = llama_vocab_type(vocab) == LLAMA_VOCAB_TYPE_WPM;
     markup_ = markup_of(vocab);
     if (!encoder_only_) load_templates();

@@ -51,6 +51,9 @@ public:
     /// What a sequence has computed can be cut at any token and put together again. Not so where
     /// layers see a window (what lies before it may be gone) or keep a running state.
     bool cuttable() const noexcept { return cuttable_; }
+    /// What the last step computed can be let go, and what Context::holds_all() can be shared. Also
+    /// where a window slides, which only lets go of what lies behind it.
+    bool steps_back() const noexcept { return steps_back_; }
     bool ends_generation(Token token) const;
     bool has_chat_template() const;  // of its own, and not ChatML for want of one
     Token begin_token() const;       // that its tokenizer puts before a whole text; -1 = none
@@ -122,6 +125,7 @@ private:
     bool encoder_only_ = false;
     bool wordpiece_ = false;
     bool cuttable_ = false;
+    bool steps_back_ = false;
 };
 
 }  // namespace jikji::llama

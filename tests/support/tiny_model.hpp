@@ -68,6 +68,7 @@ struct TinyShape {
     bool random_norms = false;     // else all ones
     bool tied = false;             // the head is the embedding
     float norm_epsilon = 1e-5F;
+    std::uint32_t window = 0;      // a gemma2, whose first layer sees so many tokens; 0 = a llama
 };
 
 /// Is told each matrix by its tensor's name before it is written: row-major, to be changed.
@@ -76,16 +77,21 @@ using TinyChange = std::function<void(const std::string&, std::span<float>)>;
 inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t context = 128,
                              const TinyShape& shape = {}, const TinyChange& change = {}) {
     models::GgufWriter file;
-    file.set("general.architecture", "llama");
+    const std::string architecture = shape.window > 0 ? "gemma2" : "llama";
+    const bool tied = shape.tied || shape.window > 0;
+    file.set("general.architecture", architecture);
     file.set("general.name", "tiny");
-    file.set_number("llama.context_length", context);
-    file.set_number("llama.embedding_length", shape.width);
-    file.set_number("llama.block_count", kTinyLayers);
-    file.set_number("llama.feed_forward_length", shape.hidden);
-    file.set_number("llama.attention.head_count", kTinyHeads);
-    file.set_number("llama.attention.head_count_kv", shape.kv_heads);
-    file.set_number("llama.rope.dimension_count", shape.width / kTinyHeads);
-    file.set_real("llama.attention.layer_norm_rms_epsilon", shape.norm_epsilon);
+    file.set_number(architecture + ".context_length", context);
+    file.set_number(architecture + ".embedding_length", shape.width);
+    file.set_number(architecture + ".block_count", kTinyLayers);
+    file.set_number(architecture + ".feed_forward_length", shape.hidden);
+    file.set_number(architecture + ".attention.head_count", kTinyHeads);
+    file.set_number(architecture + ".attention.head_count_kv", shape.kv_heads);
+    file.set_number(architecture + ".rope.dimension_count", shape.width / kTinyHeads);
+    file.set_real(architecture + ".attention.layer_norm_rms_epsilon", shape.norm_epsilon);
+    if (shape.window > 0) {
+        file.set_number(architecture + ".attention.sliding_window", shape.window);
+    }
 
     std::vector<std::string> tokens = byte_tokens();
     std::vector<std::int32_t> types(tokens.size(), 1);
@@ -127,11 +133,13 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
     };
     matrix("token_embd.weight", shape.width, tokens.size());
     norm("output_norm.weight");
-    if (!shape.tied) matrix("output.weight", shape.width, tokens.size());
+    if (!tied) matrix("output.weight", shape.width, tokens.size());
     for (std::uint32_t layer = 0; layer < kTinyLayers; ++layer) {
         const std::string prefix = "blk." + std::to_string(layer) + ".";
         norm(prefix + "attn_norm.weight");
         norm(prefix + "ffn_norm.weight");
+        if (shape.window > 0) norm(prefix + "post_attention_norm.weight");
+        if (shape.window > 0) norm(prefix + "post_ffw_norm.weight");
         const std::uint32_t kv_width = shape.width / kTinyHeads * shape.kv_heads;
         matrix(prefix + "attn_q.weight", shape.width, shape.width);
         matrix(prefix + "attn_k.weight", shape.width, kv_width);
