@@ -135,7 +135,8 @@ TEST_CASE("what the grammar forces is computed in few steps, and is the same tex
     }
 }
 
-TEST_CASE("what the grammar forces needs no sampling beside a queue, a prompt, or without guesses") {
+TEST_CASE(
+    "what the grammar forces needs no sampling beside a queue, a prompt, or without guesses") {
     Fixture f;
     const auto model =
         std::make_shared<const llama::Model>(f.folder / "tiny.gguf", llama::ModelOptions{});

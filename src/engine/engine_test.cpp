@@ -96,8 +96,8 @@ std::pair<std::string, float> text_and_lead(Fixture& f, const std::string& promp
 }
 
 // Where the length of the answer is given its cells are kept free from the start, and nobody ever
-// has to step back (those that do: suite prefix_reuse and suite generator). Prompts where two tokens
-// all but tie are left out, and all others must not change by one byte.
+// has to step back (those that do: suite prefix_reuse and suite generator). Prompts where two
+// tokens all but tie are left out, and all others must not change by one byte.
 TEST_CASE("where cells run out the youngest waits, and nobody's text changes") {
     constexpr float kNoTie = 0.01F;
     Fixture f(6);

@@ -50,7 +50,7 @@ struct GeneratorOptions {
 
 /// The lanes of a machine take turns, step by step.
 struct Beside {
-    int lanes = 1;         // that have work, this one included: they share the gap between two tokens
+    int lanes = 1;  // that have work, this one included: they share the gap between two tokens
     bool answers = false;  // another one is amid an answer, which waits while this one computes
 };
 

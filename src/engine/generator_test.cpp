@@ -172,7 +172,8 @@ TEST_CASE("a tenant that has nothing running gets a place at once; who gave it g
 }
 
 TEST_CASE("without memory for those that step back they are computed again, to the same text") {
-    // What was made row by row comes back in one pass, which rounds otherwise: prefix_reuse_test.cpp.
+    // What was made row by row comes back in one pass, which rounds otherwise:
+    // prefix_reuse_test.cpp.
     constexpr float kNoTie = 0.16F;
     for (const bool keeps : {true, false}) {
         Bench bench({.cells = 2 * kContext, .parallel = 1, .swap_bytes = keeps ? 1u << 30 : 0}, 0);

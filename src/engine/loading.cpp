@@ -29,14 +29,15 @@ std::exception_ptr out_of_memory(const std::string& name) {
 }
 
 [[noreturn]] void throw_no_thread(const std::string& name, const std::system_error& cause) {
-    Error error(ErrorCode::kOverloaded,
-                fmt::format("the model '{}' could not be loaded, because the system gave no thread "
-                            "for it ({}); try again, or raise the limit of processes",
-                            name, cause.what()),
-                "model",
-                fmt::format("시스템이 스레드를 주지 않아({}) 모델 '{}'을(를) 불러오지 못했습니다. 다시 "
-                            "시도하거나 프로세스 한도를 올리세요.",
-                            cause.what(), name));
+    Error error(
+        ErrorCode::kOverloaded,
+        fmt::format("the model '{}' could not be loaded, because the system gave no thread "
+                    "for it ({}); try again, or raise the limit of processes",
+                    name, cause.what()),
+        "model",
+        fmt::format("시스템이 스레드를 주지 않아({}) 모델 '{}'을(를) 불러오지 못했습니다. 다시 "
+                    "시도하거나 프로세스 한도를 올리세요.",
+                    cause.what(), name));
     throw error.retry_after(std::chrono::seconds(5));
 }
 
@@ -134,16 +135,16 @@ bool Loading::begin(Wanted& wanted) {
     return true;
 }
 
-// Who wants it is handed over last: if no thread can be started, its promises are still there to say
-// so.
+// Who wants it is handed over last: if no thread can be started, its promises are still there to
+// say so.
 void Loading::read(Wanted& wanted, Job job) {
     auto running = std::make_unique<Running>();
     std::promise<Prepared> promise;
     running->prepared = promise.get_future();
     auto work = [this, job = std::move(job), promise = std::move(promise)]() mutable {
         try {
-            promise.set_value(prepare(job.file, job.base, std::move(job.shared), options_,
-                                      job.panel_bytes_most));
+            promise.set_value(
+                prepare(job.file, job.base, std::move(job.shared), options_, job.panel_bytes_most));
         } catch (...) {
             promise.set_exception(std::current_exception());
         }

@@ -4,9 +4,9 @@
 //
 // Running  their cells are shared: nothing is copied.
 // Earlier  out of the PrefixCache, into new cells.
-// Models whose memory cannot be cut (sliding windows, recurrent) start from a whole earlier sequence
-// that `tokens` goes on from, to the last token; those with windows also from a running one whose
-// cells are all there.
+// Models whose memory cannot be cut (sliding windows, recurrent) start from a whole earlier
+// sequence that `tokens` goes on from, to the last token; those with windows also from a running
+// one whose cells are all there.
 // Never across tenants: how fast an answer comes would tell what another has asked.
 // Threads: the compute thread only.
 #include <memory>
@@ -33,8 +33,8 @@ public:
           shares_(model.steps_back()),
           layout_(std::move(layout)) {}
 
-    /// False: a running sequence, of a lane as urgent, computes right now what `next` begins with as
-    /// well, or it is being read from the disk; ask again at the next step.
+    /// False: a running sequence, of a lane as urgent, computes right now what `next` begins with
+    /// as well, or it is being read from the disk; ask again at the next step.
     bool ready(Sequence& next, const Running& running);
 
     /// Tokens at the beginning of `next` whose cells it would share with a running sequence.

@@ -175,8 +175,8 @@ TEST_CASE(
         if (said.lead > 0.001F) cases.emplace_back(prompt, std::move(said));
     }
     REQUIRE(cases.size() == kSequences);
-    auto engine = engine_in(folder, {.parallel = kSequences,
-                                     .cells = kSequences * (kPrompt + 1 + kReserved)});
+    auto engine = engine_in(
+        folder, {.parallel = kSequences, .cells = kSequences * (kPrompt + 1 + kReserved)});
     std::vector<Stream> streams;
     for (const auto& [prompt, said] : cases) {
         streams.push_back(engine->submit(endless(*engine, prompt)));

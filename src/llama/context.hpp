@@ -72,8 +72,8 @@ public:
     /// room.
     bool restore(int sequence, std::string_view state);
 
-    /// No cell of its tokens has left. Behind a sliding window libllama gives cells away, even those
-    /// of the full size: then what share() gives would be less than it seems.
+    /// No cell of its tokens has left. Behind a sliding window libllama gives cells away, even
+    /// those of the full size: then what share() gives would be less than it seems.
     bool holds_all(int sequence) const;
 
     /// As save() and restore(), of positions start..end-1 alone. Requires: model.cuttable().

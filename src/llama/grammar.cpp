@@ -29,8 +29,7 @@ private:
 
 Grammar::Grammar(std::string_view text, const TokenOfText& token_of_text,
                  std::shared_ptr<const TokenTrie> trie)
-    : Grammar(std::make_shared<const GbnfRules>(parse_gbnf(text, token_of_text)),
-              std::move(trie)) {
+    : Grammar(std::make_shared<const GbnfRules>(parse_gbnf(text, token_of_text)), std::move(trie)) {
     // What is beyond the limits from the start is refused now, and not amid an answer.
     automaton_->reset_work();
     const bool some = start_ != kDead && std::any_of(automaton_->allowed(start_)->begin(),

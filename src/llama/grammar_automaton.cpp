@@ -197,7 +197,8 @@ Grammar::State Grammar::Automaton::close() {
             const bool last = rules_->symbols[node.at + 1].kind == GbnfSymbol::kEnd;
             call(symbol.value, last ? node.below : intern({node.at + 1, node.below}));
         } else {
-            if (tops.size() >= kStacks) throw_too_ambiguous("one text can be read in too many ways");
+            if (tops.size() >= kStacks)
+                throw_too_ambiguous("one text can be read in too many ways");
             tops.push_back(id);
             tokens = tokens || symbol.kind != GbnfSymbol::kBytes;
         }

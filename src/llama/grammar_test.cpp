@@ -229,6 +229,7 @@ TEST_CASE("what a token takes is bounded, and counted also if it comes to nothin
     CHECK(grammar->next(grammar->start(), "aad", &work) == some);
     grammar->allowed(some, &work);
     CHECK(work == first);  // what is known takes none
+
     CHECK(model->grammar("root ::= <[123456789]> | \"a\"") != nullptr);  // no such token
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHeard = 8u << 10;
 
 // What one answer may cost, in steps (kWalkWork): about 50 ms at once, and 1 ms for each of its
-// tokens. Others wait for that meanwhile. The dearest of our schemas takes 12,000 steps a token.
+// tokens. Others wait for that meanwhile. The dearest of those schemas takes 12,000 a token.
 constexpr std::size_t kWorkAtOnce = 1'000'000;
 constexpr std::size_t kWorkPerToken = 20'000;
 

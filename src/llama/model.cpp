@@ -107,8 +107,8 @@ std::string Model::detokenize(const std::vector<Token>& tokens) const {
     return out;
 }
 
-// Those whose layers with a window lie in libllama's llama_kv_cache_iswa, and that need nothing else.
-// Others keep more than K and V, or let go by chunks.
+// Those whose layers with a window lie in libllama's llama_kv_cache_iswa, and that need nothing
+// else. Others keep more than K and V, or let go by chunks.
 static bool has_plain_window(const llama_model& model) {
     constexpr std::array<std::string_view, 6> kKnown = {"gemma2",  "gemma3", "cohere2",
                                                         "exaone4", "olmo2",  "gpt-oss"};
