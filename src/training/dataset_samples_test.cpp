@@ -58,7 +58,7 @@ Tokeniser forgetful_tokeniser() {
     const auto plain = out.chat;
     out.chat = [plain](std::vector<ChatTurn> turns, bool answer_begins) {
         for (std::size_t i = 0; i + 1 < turns.size(); ++i) {
-            if (turns[i].role == "assistant") turns[i].content = "-";
+            if (turns[i].role == "assistant") turns[i].content.assign(1, '-');
         }
         if (!answer_begins && !turns.empty() && turns.back().role == "assistant") {
             turns.back().content = "~" + turns.back().content;
