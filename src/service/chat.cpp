@@ -96,7 +96,8 @@ std::vector<Generation> Chat::launch(engine::GenerationRequest request, int choi
             out.emplace_back(submit(), std::move(origin));
             continue;
         }
-        ResponseCache::Found found = cache_.find_or_start(origin.cache_key, submit);
+        ResponseCache::Found found = cache_.find_or_start(
+            origin.cache_key, {request.lane, request.deadline.has_value()}, submit);
         origin.cache = found.hit ? CacheUse::kHit : CacheUse::kMiss;
         out.emplace_back(std::move(found.answer), std::move(origin));
     }

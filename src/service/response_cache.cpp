@@ -69,16 +69,25 @@ std::size_t bytes_of(const std::string& key, const CachedAnswer& answer) {
 ResponseCache::ResponseCache(std::size_t entries_max, std::size_t bytes_max)
     : entries_max_(entries_max), bytes_max_(bytes_max) {}
 
-ResponseCache::Found ResponseCache::find_or_start(const std::string& key,
+std::shared_ptr<SharedAnswer> ResponseCache::join(const std::string& key,
+                                                  const Urgency& urgency) const {
+    const auto found = running_.find(key);
+    if (found == running_.end()) return nullptr;
+    auto answer = found->second.answer.lock();
+    if (!answer || answer->broken()) return nullptr;
+    if (answer->whole()) return answer;
+    const bool soon_enough = found->second.lane <= urgency.lane;  // the more urgent, the lower
+    return !urgency.deadline && soon_enough ? answer : nullptr;
+}
+
+ResponseCache::Found ResponseCache::find_or_start(const std::string& key, const Urgency& urgency,
                                                   const std::function<engine::Stream()>& start) {
     const std::lock_guard lock(starting_);
-    if (const auto found = running_.find(key); found != running_.end()) {
-        if (auto answer = found->second.lock()) return {std::move(answer), true};
-    }
+    if (auto answer = join(key, urgency)) return {std::move(answer), true};
     if (auto known = find(key)) return {std::make_shared<SharedAnswer>(std::move(*known)), true};
-    std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
+    std::erase_if(running_, [](const auto& entry) { return entry.second.answer.expired(); });
     auto answer = std::make_shared<SharedAnswer>(start());
-    running_[key] = answer;
+    if (!urgency.deadline) running_[key] = {answer, urgency.lane};
     return {std::move(answer), false};
 }
 

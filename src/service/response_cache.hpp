@@ -24,9 +24,17 @@ public:
         std::shared_ptr<SharedAnswer> answer;
         bool hit = false;  // nothing was started
     };
-    /// The answer of that key: kept, or being made by another request, or `start`ed now. What
-    /// `start` throws passes.
-    Found find_or_start(const std::string& key, const std::function<engine::Stream()>& start);
+    /// When an answer is wanted: what it reads is no part of the key, but two requests share one
+    /// computation only if it gives both what they asked for.
+    struct Urgency {
+        engine::Lane lane = engine::Lane::kInteractive;
+        bool deadline = false;  // it would end the others' work, or be missed by what they began
+    };
+    /// The answer of that key: kept, or being made by another request, or `start`ed now. Joined is
+    /// only what is being made in the same or a more urgent lane, by a request without a deadline
+    /// for another without one, and has not failed. What `start` throws passes.
+    Found find_or_start(const std::string& key, const Urgency& urgency,
+                        const std::function<engine::Stream()>& start);
     std::optional<CachedAnswer> find(const std::string& key);
     /// An answer larger than the whole cache is not kept.
     void put(const std::string& key, CachedAnswer answer);
@@ -54,8 +62,14 @@ private:
     std::size_t bytes_ = 0;
     std::list<Entry> entries_;  // most recently used first
     std::unordered_map<std::string, std::list<Entry>::iterator> index_;
+    struct Running {
+        std::weak_ptr<SharedAnswer> answer;
+        engine::Lane lane;
+    };
+    std::shared_ptr<SharedAnswer> join(const std::string& key, const Urgency& urgency) const;
+
     std::mutex starting_;  // one at a time looks and starts
-    std::unordered_map<std::string, std::weak_ptr<SharedAnswer>> running_;
+    std::unordered_map<std::string, Running> running_;  // those without a deadline
 };
 
 }  // namespace jikji::service

@@ -72,6 +72,16 @@ void SharedAnswer::wake_all() {
     for (const auto& wake : wakes) wake();
 }
 
+bool SharedAnswer::whole() const {
+    const std::lock_guard lock(mutex_);
+    return ended_ && answer_.finish != engine::Finish::kCancelled;
+}
+
+bool SharedAnswer::broken() const {
+    const std::lock_guard lock(mutex_);
+    return failure_ || (ended_ && answer_.finish == engine::Finish::kCancelled);
+}
+
 engine::Finish SharedAnswer::finish() const {
     const std::lock_guard lock(mutex_);
     JIKJI_CHECK(ended_);

@@ -35,6 +35,9 @@ public:
     /// Calls `wake` once, as soon as next(index) would not wait. `wake` only posts.
     void when_ready(std::size_t index, std::function<void()> wake);
 
+    bool whole() const;   // it has ended by itself
+    bool broken() const;  // it has failed or was cancelled: it will never be whole
+
     engine::Finish finish() const;  // requires: a next() has returned nothing
     engine::Usage usage() const;    // the same
 

@@ -105,34 +105,102 @@ TEST_CASE("equal requests at the same moment start one computation") {
         ++started;
         return engine::Stream(source.writer);
     };
-    auto first = cache.find_or_start("k", start);
+    auto first = cache.find_or_start("k", {}, start);
     CHECK_FALSE(first.hit);
-    CHECK(cache.find_or_start("k", start).hit);
+    CHECK(cache.find_or_start("k", {}, start).hit);
     CHECK(started == 1);
     source.say("x");
     source.end();
     CHECK(read_all(*first.answer) == "x");
     cache.put("k", *first.answer->to_remember());
     first.answer.reset();
-    const auto later = cache.find_or_start("k", start);
+    const auto later = cache.find_or_start("k", {}, start);
     CHECK(later.hit);
     CHECK(read_all(*later.answer) == "x");
     CHECK(started == 1);
 }
 
+// Goal: whoever joins gets what it would have got alone: no deadline of another's, no lane that is
+// served later. Method: one request is under way, another that is equal but for its urgency comes.
+TEST_CASE("a computation is joined only where it serves both") {
+    using engine::Lane;
+    struct Case {
+        const char* name;
+        ResponseCache::Urgency first, second;
+        bool joined;
+    };
+    const Case cases[] = {
+        {"equal", {}, {}, true},
+        {"the first has a deadline", {Lane::kInteractive, true}, {}, false},
+        {"the second has a deadline", {}, {Lane::kInteractive, true}, false},
+        {"both have one", {Lane::kInteractive, true}, {Lane::kInteractive, true}, false},
+        {"interactive after batch", {Lane::kBatch, false}, {}, false},
+        {"batch after interactive", {}, {Lane::kBatch, false}, true},
+        {"batch after batch", {Lane::kBatch, false}, {Lane::kBatch, false}, true},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(std::string(c.name));
+        ResponseCache cache(10, 1 << 20);
+        const auto start = [] { return engine::Stream(std::make_shared<engine::StreamWriter>()); };
+        const auto first = cache.find_or_start("k", c.first, start);
+        CHECK_FALSE(first.hit);
+        CHECK(cache.find_or_start("k", c.second, start).hit == c.joined);
+    }
+}
+
+TEST_CASE("what is whole serves everyone, whatever their urgency") {
+    ResponseCache cache(10, 1 << 20);
+    Source source;
+    const auto start = [&] { return engine::Stream(source.writer); };
+    const auto first = cache.find_or_start("k", {engine::Lane::kBatch, false}, start);
+    source.say("x");
+    source.end();
+    read_all(*first.answer);
+    CHECK(cache.find_or_start("k", {engine::Lane::kInteractive, true}, start).hit);
+}
+
+TEST_CASE("the more urgent computation is the one that later ones join") {
+    ResponseCache cache(10, 1 << 20);
+    const auto start = [] { return engine::Stream(std::make_shared<engine::StreamWriter>()); };
+    const auto slow = cache.find_or_start("k", {engine::Lane::kBatch, false}, start);
+    const auto soon = cache.find_or_start("k", {}, start);
+    const auto hurried = cache.find_or_start("k", {engine::Lane::kInteractive, true}, start);
+    CHECK_FALSE(hurried.hit);
+    CHECK(cache.find_or_start("k", {}, start).answer == soon.answer);
+    CHECK(cache.find_or_start("k", {engine::Lane::kBatch, false}, start).answer == soon.answer);
+}
+
+TEST_CASE("a computation that failed or was cancelled is not joined") {
+    for (const bool cancelled : {false, true}) {
+        CAPTURE(cancelled);
+        ResponseCache cache(10, 1 << 20);
+        Source source;
+        const auto start = [&] { return engine::Stream(source.writer); };
+        const auto first = cache.find_or_start("k", {}, start);
+        if (cancelled) {
+            source.writer->finish(engine::Finish::kCancelled, {});
+            read_all(*first.answer);
+        } else {
+            source.writer->fail(std::make_exception_ptr(Error(ErrorCode::kInternal, "broken")));
+            CHECK_THROWS_AS(read_all(*first.answer), Error);
+        }
+        CHECK_FALSE(cache.find_or_start("k", {}, start).hit);
+    }
+}
+
 TEST_CASE("a computation that all have left is not joined") {
     ResponseCache cache(10, 1 << 20);
     const auto start = [] { return engine::Stream(std::make_shared<engine::StreamWriter>()); };
-    CHECK_FALSE(cache.find_or_start("k", start).hit);
-    CHECK_FALSE(cache.find_or_start("k", start).hit);
+    CHECK_FALSE(cache.find_or_start("k", {}, start).hit);
+    CHECK_FALSE(cache.find_or_start("k", {}, start).hit);
 }
 
 TEST_CASE("a start that fails is the asker's error and leaves no trace") {
     ResponseCache cache(10, 1 << 20);
     const auto fails = []() -> engine::Stream { throw Error(ErrorCode::kOverloaded, "full"); };
-    CHECK_THROWS_AS(cache.find_or_start("k", fails), Error);
+    CHECK_THROWS_AS(cache.find_or_start("k", {}, fails), Error);
     const auto start = [] { return engine::Stream(std::make_shared<engine::StreamWriter>()); };
-    CHECK_FALSE(cache.find_or_start("k", start).hit);
+    CHECK_FALSE(cache.find_or_start("k", {}, start).hit);
 }
 
 TEST_SUITE_END();

@@ -5,13 +5,11 @@ import json
 import random
 import socket
 import threading
-import time
 
 import pytest
-from program import CHAT, Server
+from program import CHAT, PATIENCE_SECONDS, Server, eventually
 
 ONE, TWO = "sk-flood-0123456789", "sk-quiet-0123456789"
-PATIENCE_SECONDS = 120  # to give up after, on any machine; nothing here is measured by the clock
 PLACES_OF_ONE = 128     # in the queue, of one key (limits::kQueueLength / 2)
 
 COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,"
@@ -25,13 +23,6 @@ def completion(prompt, max_tokens, **more):
 
 def key(name):
     return {"Authorization": f"Bearer {name}"}
-
-
-def eventually(what):
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < end, f"not within {PATIENCE_SECONDS} s"
-        time.sleep(0.02)
 
 
 def stats(server, **options):

@@ -5,7 +5,7 @@ import random
 import threading
 
 import pytest
-from program import CHAT, Server
+from program import CHAT, Server, eventually
 
 ONE, TWO = "sk-one-0123456789", "sk-two-0123456789"
 WORDS = "amber basil cedar delta ember fjord grove haven inlet jade karst lagoon".split()
@@ -67,6 +67,28 @@ def test_equal_requests_at_the_same_moment_are_computed_once(server):
     assert sorted(cache for cache, _ in out) == ["hit"] * 5 + ["miss"]
     assert len({events for _, events in out}) == 1, "all read the same pieces"
     assert [cache for cache, _ in steps] == ["miss"], "another key computes for itself"
+
+
+def test_a_deadline_ends_only_the_request_that_has_it(server):
+    """Two equal requests, the first with a deadline that it cannot keep: the second is not ended
+    with it."""
+    body = {"model": CHAT, "messages": [{"role": "user", "content": "Count to a thousand."}],
+            "max_tokens": 1500, "temperature": 0, "ignore_eos": True}
+    key, out = {"Authorization": f"Bearer {ONE}"}, {}
+
+    def ask(name, headers):
+        out[name] = server.post("/v1/chat/completions", body, headers={**key, **headers},
+                                timeout=200)
+
+    hurried = threading.Thread(target=ask, args=("hurried", {"x-jikji-timeout-ms": "2000"}))
+    hurried.start()
+    eventually(lambda: server.get("/v1/stats", headers=key).json()["running"] == 1 or out)
+    ask("patient", {})
+    hurried.join()
+    assert out["hurried"].status == 408, out["hurried"]
+    assert out["patient"].status == 200, out["patient"]
+    assert out["patient"].headers["x-jikji-cache"] == "miss"
+    assert out["patient"].json()["usage"]["completion_tokens"] == 1500
 
 
 def test_the_header_says_how_the_cache_was_used_on_streams(server):

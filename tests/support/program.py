@@ -20,12 +20,20 @@ E5 = "multilingual-e5-small"
 MINILM = "all-minilm-l6-v2"
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
+PATIENCE_SECONDS = 120  # to give up after, on any machine; nothing is measured by the clock
 
 
 def environment(**changes):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("JIKJI_", "LC_", "LANG"))}
     env.update({"LANG": "C.UTF-8", **changes})
     return env
+
+
+def eventually(what):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < end, f"not within {PATIENCE_SECONDS} s"
+        time.sleep(0.02)
 
 
 class Answer:
