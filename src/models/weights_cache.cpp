@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "models/file_identity.hpp"
 #include "models/json_file.hpp"
 
 namespace jikji::models {
@@ -18,7 +19,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kLayouts[] = {kAsPublished, "q8_0", "q4_0", "bf16"};
-constexpr std::size_t kHead = 1 << 20, kTail = 1 << 16;  // bytes of a file that its key looks at
 
 json::object as_json(const MeasuredLayout& m) {
     return {{"layout", m.layout},
@@ -88,13 +88,9 @@ std::string cpu_name() {
 }
 
 std::string WeightsCache::key_of(const fs::path& published) const {
-    const MappedFile file(published);
-    const std::string_view bytes = file.bytes();
-    Sha256 digest;
-    digest.update(std::string(kBuild) + "\n" + cpu_name() + "\n" + std::to_string(bytes.size()));
-    digest.update(bytes.substr(0, kHead));
-    digest.update(bytes.substr(bytes.size() - std::min(bytes.size(), kTail)));
-    return digest.finish_hex().substr(0, 24);
+    const std::string made_of =
+        std::string(kBuild) + "\n" + cpu_name() + "\n" + file_identity(published);
+    return sha256_hex(made_of).substr(0, 24);
 }
 
 fs::path WeightsCache::copy_of(const fs::path& published, const std::string& layout) const {
@@ -117,9 +113,27 @@ void WeightsCache::save(const fs::path& published, const WeightsChoice& choice) 
     fs::create_directories(folder_);
     json::object out = as_json(choice);
     out["file"] = published.filename().string();
+    out["path"] = fs::absolute(published).string();
     out["cpu"] = cpu_name();
     out["build"] = kBuild;
     write_file_durably(folder_ / (key_of(published) + ".json"), json::serialize(out) + "\n");
+    forget_replaced(published);
+}
+
+// A file that was replaced has another key; what was kept of the one before is of no more use.
+void WeightsCache::forget_replaced(const fs::path& published) const {
+    const std::string key = key_of(published), path = fs::absolute(published).string();
+    std::vector<std::string> old;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().extension() != ".json" || entry.path().stem() == key) continue;
+        try {
+            const json::object decision = read_json_file(entry.path());
+            const bool ours = text_of(decision, "cpu") == cpu_name();
+            if (ours && text_of(decision, "path") == path) old.push_back(entry.path().stem());
+        } catch (const Error&) {  // find() says it to whoever needs it
+        }
+    }
+    for (const std::string& each : old) forget_key(each);
 }
 
 fs::path WeightsCache::file_for(const fs::path& published) const {
@@ -140,7 +154,10 @@ fs::path WeightsCache::file_for(const fs::path& published) const {
 }
 
 void WeightsCache::forget(const fs::path& published) const {
-    const std::string key = key_of(published);
+    forget_key(key_of(published));
+}
+
+void WeightsCache::forget_key(const std::string& key) const {
     std::error_code ignored;
     fs::remove(folder_ / (key + ".json"), ignored);
     for (const std::string_view layout : kLayouts) {

@@ -1,7 +1,7 @@
 #pragma once
 // What was measured about the weights of a model on this machine, and the copy that was chosen, in
 // <data>/cache/weights: KEY.json and, if a copy was faster, KEY-LAYOUT.gguf. The key is made of the
-// published file, the CPU and the build, so what was measured elsewhere is never believed.
+// published file's identity, the CPU and the build, so what was measured elsewhere is never believed.
 // Threads   any for reading; one writer at a time.
 #include <cstdint>
 #include <filesystem>
@@ -46,7 +46,8 @@ public:
     /// or if what lies there cannot be read.
     std::optional<WeightsChoice> find(const std::filesystem::path& published) const;
 
-    /// Remembers it. Throws Error(kDiskFull).
+    /// Remembers it, and forgets what was chosen here for a file that stood in its place before.
+    /// Throws Error(kDiskFull).
     void save(const std::filesystem::path& published, const WeightsChoice& choice) const;
 
     /// Where a copy lies, or would.
@@ -65,6 +66,8 @@ public:
 
 private:
     std::string key_of(const std::filesystem::path& published) const;
+    void forget_replaced(const std::filesystem::path& published) const;
+    void forget_key(const std::string& key) const;
 
     std::filesystem::path folder_;
 };

@@ -56,6 +56,17 @@ TEST_CASE("a file of the same name with other bytes was never measured") {
     CHECK(f.cache.file_for(f.published) == f.published);
 }
 
+TEST_CASE("what was kept of a file leaves the disk once its successor was measured") {
+    Folder f;
+    write_file_durably(f.published, "the weights, published again");
+    f.choice.layout = kAsPublished;
+    f.cache.save(f.published, f.choice);
+    CHECK_FALSE(fs::exists(f.copy));
+    CHECK(f.cache.find(f.published)->layout == kAsPublished);
+    const auto left = fs::directory_iterator(f.cache.folder());
+    CHECK(std::distance(fs::begin(left), fs::end(left)) == 1);
+}
+
 TEST_CASE("a damaged copy is not used, and is made again") {
     for (const std::string& damage :
          {std::string("the c0py"), std::string("the cop"), std::string()}) {
