@@ -227,7 +227,7 @@ net::awaitable<void> Connection::receive_form(const UploadRoute& route) {
         if (total > limit) throw body_too_large(route.bytes_max);
         piece.resize(filled);
         std::function<void()> feed = [&parser, &piece] { parser.feed(piece); };
-        co_await shared_.workers.run(std::move(feed));
+        co_await shared_.workers.run(call_.principal, std::move(feed));
     }
     parser.finish();
     call_.form = sink.take();
@@ -246,7 +246,7 @@ net::awaitable<void> Connection::dispatch() {
         co_return;
     }
     const auto& handler = match_.route->handler;
-    Responder responder(*this, shared_.workers);
+    Responder responder(*this, shared_.workers, call_.principal);
     if (const auto* streaming = std::get_if<StreamingHandler>(&handler)) {
         co_await (*streaming)(call_, responder);
         if (sent_ == Sent::kStream) co_await end_stream();
@@ -261,7 +261,7 @@ net::awaitable<void> Connection::dispatch() {
     const BlockingHandler& blocking = upload ? upload->handler : std::get<BlockingHandler>(handler);
     Reply reply;
     std::function<void()> work = [this, &blocking, &reply] { reply = blocking(call_); };
-    co_await shared_.workers.run(std::move(work));
+    co_await shared_.workers.run(call_.principal, std::move(work));
     co_await send(std::move(reply));
 }
 

@@ -109,7 +109,7 @@ net::awaitable<void> Connection::send_file(Reply reply) {
         std::function<void()> read = [&] {
             count = ::read(file.get(), piece.data(), piece.size());
         };
-        co_await shared_.workers.run(std::move(read));
+        co_await shared_.workers.run(call_.principal, std::move(read));
         if (count <= 0) {  // it shrank: the promised length cannot be kept
             keep_alive_ = false;
             broken_ = true;

@@ -47,6 +47,26 @@ const TextCase kTexts[] = {
     {"control byte", "[\"\n\"]", "not valid JSON"},
 };
 
+struct PlaceCase {
+    std::string name;
+    std::string text;
+    std::string field;  // of the error
+};
+
+const PlaceCase kPlaces[] = {
+    {"NaN", R"({"model": "m", "temperature": NaN})", "temperature"},
+    {"minus infinite", R"({"temperature": -Infinity, "n": 1})", "temperature"},
+    {"too large a number", R"({"a": [1], "temperature": 1e999})", "temperature"},
+    {"deep", R"({"messages": [{"role": "user"}, {"content": 'x'}]})", "messages[1].content"},
+    {"bad UTF-8", "{\"stop\": [\"a\", \"\xff\"]}", "stop[1]"},
+    {"same name twice", R"({"tools": [{"type": 1, "type": 2}]})", "tools[0]"},
+    {"cut within a value", R"({"user": "b)", "user"},
+    {"cut behind a value", R"({"user": "b")", ""},
+    {"no value at all", "NaN", ""},
+    {"a second one", "{} {}", ""},
+    {"a long name", "{\"" + std::string(100, 'x') + "\": NaN}", std::string(64, 'x')},
+};
+
 struct MemberCase {
     std::string name;
     std::string text;
@@ -115,6 +135,18 @@ const MemberCase kMembers[] = {
 }  // namespace
 
 TEST_SUITE_BEGIN("json");
+
+TEST_CASE("what is no JSON is named by the field that holds it") {
+    for (const PlaceCase& c : kPlaces) {
+        CAPTURE(c.name);
+        try {
+            parse_json(c.text);
+            FAIL("it was taken");
+        } catch (const Error& error) {
+            CHECK(error.field() == c.field);
+        }
+    }
+}
 
 TEST_CASE("JSON texts are taken or refused with the reason") {
     for (const TextCase& c : kTexts) {

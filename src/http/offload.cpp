@@ -1,11 +1,15 @@
 #include "http/offload.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -13,7 +17,27 @@
 
 namespace jikji::http {
 
-Workers::Workers(int threads, std::size_t queue_max) : queue_max_(queue_max) {
+namespace {
+
+// How long a piece of blocking work takes is not known here; most take far less.
+constexpr std::chrono::milliseconds kRetryAfter{1000};
+
+void refuse(std::size_t waiting, bool own) {
+    Error error(
+        ErrorCode::kOverloaded,
+        fmt::format("the server is busy: {} {}requests wait for it; try again in a while", waiting,
+                    own ? "of your " : ""),
+        {},
+        fmt::format("서버가 바쁩니다. 기다리는 {}요청이 {}개이니 잠시 뒤에 다시 시도하세요.",
+                    own ? "당신의 " : "", waiting));
+    throw error.retry_after(kRetryAfter);
+}
+
+}  // namespace
+
+Workers::Workers(int threads, std::size_t queue_max)
+    : queue_max_(queue_max),
+      threads_of_one_(std::max<std::size_t>(1, static_cast<std::size_t>(threads) / 2)) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
 }
 
@@ -21,45 +45,66 @@ Workers::~Workers() {
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        jobs_.clear();
+        lines_.clear();
     }
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
 }
 
-void Workers::post(std::function<void()> job) {
+Workers::LinePtr Workers::line_of(const std::string& owner) {
+    const auto known = std::find_if(lines_.begin(), lines_.end(),
+                                    [&](const Line& line) { return line.owner == owner; });
+    return known != lines_.end() ? known : lines_.insert(lines_.end(), Line{owner, {}});
+}
+
+void Workers::post(const std::string& owner, Job job) {
     {
         const std::lock_guard lock(mutex_);
-        if (jobs_.size() >= queue_max_) {
-            throw Error(ErrorCode::kOverloaded,
-                        "the server is busy: too many requests wait; try again later", {},
-                        "서버가 바쁩니다. 기다리는 요청이 너무 많으니 잠시 뒤에 다시 시도하세요.");
+        if (waiting_ >= queue_max_) refuse(waiting_, /*own=*/false);
+        const auto known = line_of(owner);
+        if (known->jobs.size() >= std::max<std::size_t>(1, queue_max_ / 2)) {
+            refuse(known->jobs.size(), /*own=*/true);
         }
-        jobs_.push_back(std::move(job));
+        known->jobs.push_back(std::move(job));
+        ++waiting_;
     }
     changed_.notify_one();
 }
 
+Workers::LinePtr Workers::next_line() {
+    return std::find_if(lines_.begin(), lines_.end(), [this](const Line& line) {
+        return !line.jobs.empty() && line.running < threads_of_one_;
+    });
+}
+
 void Workers::loop() {
+    std::unique_lock lock(mutex_);
     while (true) {
-        std::function<void()> job;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-            if (stopping_) return;
-            job = std::move(jobs_.front());
-            jobs_.pop_front();
-        }
+        changed_.wait(lock, [this] { return stopping_ || next_line() != lines_.end(); });
+        if (stopping_) return;
+        const LinePtr line = next_line();
+        Job job = std::move(line->jobs.front());
+        line->jobs.pop_front();
+        --waiting_;
+        ++line->running;
+        lines_.splice(lines_.end(), lines_, line);
+        lock.unlock();
         job();  // does not throw: run() wraps the work
+        job = nullptr;
+        lock.lock();
+        if (stopping_) return;  // the lines are gone
+        --line->running;
+        if (line->running == 0 && line->jobs.empty()) lines_.erase(line);
+        changed_.notify_one();  // one more of this owner's may run
     }
 }
 
 // `failure` and what `work` refers to live in coroutines that wait for this: nothing is shared with
 // the worker once the way back is posted.
-net::awaitable<void> Workers::run(std::function<void()> work) {
+net::awaitable<void> Workers::run(std::string owner, std::function<void()> work) {
     const net::any_io_executor executor = co_await net::this_coro::executor;
     std::exception_ptr failure;
-    auto start = [this, &executor, &failure, &work](auto handler) {
+    auto start = [this, &executor, &failure, &owner, &work](auto handler) {
         // std::function copies its target, and the handler can only be moved.
         auto back = std::make_shared<decltype(handler)>(std::move(handler));
         auto guard = std::make_shared<net::executor_work_guard<net::any_io_executor>>(executor);
@@ -75,7 +120,7 @@ net::awaitable<void> Workers::run(std::function<void()> work) {
             go_back();
         };
         try {
-            post(std::move(job));
+            post(owner, std::move(job));
         } catch (...) {
             failure = std::current_exception();
             go_back();

@@ -38,8 +38,9 @@ private:
 /// Valid while the handler runs.
 class Responder {
 public:
-    Responder(Connection& connection, Workers& workers)
-        : connection_(&connection), workers_(&workers) {}
+    /// `owner`: whose work it is, for its turn among the workers.
+    Responder(Connection& connection, Workers& workers, std::string owner)
+        : connection_(&connection), workers_(&workers), owner_(std::move(owner)) {}
 
     /// Once, and not after open_sse().
     net::awaitable<void> send(Reply reply);
@@ -51,12 +52,13 @@ public:
     Bell make_bell() const;
     template <typename Work>
     auto offload(Work work) {
-        return http::offload(*workers_, std::move(work));
+        return http::offload(*workers_, owner_, std::move(work));
     }
 
 private:
     Connection* connection_;
     Workers* workers_;
+    std::string owner_;
 };
 
 }  // namespace jikji::http
