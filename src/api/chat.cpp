@@ -37,10 +37,20 @@ std::vector<Reading> readings_of(const Choices& choices) {
     return out;
 }
 
+/// Of all choices; nothing if one does not know.
+std::optional<int> reasoning_tokens(const std::vector<Reading>& readings) {
+    int sum = 0;
+    for (const Reading& reading : readings) {
+        const std::optional<int> one = reading.reader.reasoning_tokens();
+        if (!one) return std::nullopt;
+        sum += *one;
+    }
+    return sum;
+}
+
 net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& responder) {
     const ChatHead head = head_of(choices);
     std::vector<Reading> readings = readings_of(choices);
-    std::vector<std::string> texts(choices.size());
     std::vector<ChatChoice> whole(choices.size());
     while (true) {
         std::optional<Choices::Arrival> arrival = co_await choices.next();
@@ -48,17 +58,17 @@ net::awaitable<void> send_whole(Choices& choices, bool logprobs, Responder& resp
         const std::size_t index = arrival->index;
         Reading& reading = readings[index];
         if (arrival->piece) {
-            texts[index] += arrival->piece->text;
+            reading.reader.hold(*arrival->piece);
             reading.take(*arrival->piece);
             continue;
         }
-        reading.reader.add(texts[index]);
         reading.reader.finish();
         whole[index] = {reading.reader.answer(), std::move(reading.logprobs),
                         choices.at(index).finish()};
     }
     const engine::Usage usage = choices.usage(choices.size());
-    http::Reply reply = json_reply(chat_completion_json(head, whole, logprobs, usage));
+    http::Reply reply = json_reply(
+        chat_completion_json(head, whole, logprobs, {usage, reasoning_tokens(readings)}));
     reply.headers.push_back(cache_header(choices.cache()));
     co_await responder.send(std::move(reply));
 }
@@ -80,7 +90,7 @@ net::awaitable<void> send_chunks(Choices& choices, const ChatChunks& chunks, boo
         Reading& reading = readings[index];
         if (arrival->piece) {
             reading.take(*arrival->piece);
-            const engine::AnswerDelta delta = reading.reader.add(arrival->piece->text);
+            const engine::AnswerDelta delta = reading.reader.add(*arrival->piece);
             if (!delta.empty() || !choices.at(index).parser())
                 co_await send_delta(chunks, index, delta, reading, sse);
             continue;
@@ -90,7 +100,7 @@ net::awaitable<void> send_chunks(Choices& choices, const ChatChunks& chunks, boo
         const auto finish = finish_name(choices.at(index).finish(), reading.reader.answer());
         co_await sse.send(chunks.ending(index, finish, reading.logprobs));
     }
-    if (include_usage) co_await sse.send(chunks.usage(choices.usage(choices.size())));
+    if (include_usage) co_await sse.send(chunks.usage({choices.usage(choices.size()), reasoning_tokens(readings)}));
 }
 
 net::awaitable<void> chat_completions(Services& services, Call& call, Responder& responder) {

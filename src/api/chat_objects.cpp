@@ -50,7 +50,7 @@ json::object delta_json(const engine::AnswerDelta& delta) {
 }  // namespace
 
 json::object chat_completion_json(const ChatHead& head, const std::vector<ChatChoice>& choices,
-                                  bool logprobs, const engine::Usage& usage) {
+                                  bool logprobs, const AnswerUsage& usage) {
     json::array list;
     for (std::size_t i = 0; i < choices.size(); ++i) {
         const ChatChoice& choice = choices[i];
@@ -111,7 +111,7 @@ std::string ChatChunks::ending(std::size_t index, std::string_view finish,
     return chunk(std::move(choices));
 }
 
-std::string ChatChunks::usage(const engine::Usage& usage) const {
+std::string ChatChunks::usage(const AnswerUsage& usage) const {
     return chunk({}, usage_json(usage));
 }
 

@@ -23,7 +23,7 @@ struct ChatChoice {
 };
 
 json::object chat_completion_json(const ChatHead& head, const std::vector<ChatChoice>& choices,
-                                  bool logprobs, const engine::Usage& usage);
+                                  bool logprobs, const AnswerUsage& usage);
 
 /// The chunks of one streamed answer, in OpenAI's order: opening() of every choice, piece()s and
 /// ending() of each, usage() if it was asked for.
@@ -42,7 +42,7 @@ public:
                       std::span<const engine::TokenLogprob> logprobs) const;
     std::string ending(std::size_t index, std::string_view finish,
                        std::span<const engine::TokenLogprob> logprobs) const;
-    std::string usage(const engine::Usage& usage) const;
+    std::string usage(const AnswerUsage& usage) const;
 
 private:
     std::string choice(json::object choice, std::span<const engine::TokenLogprob> logprobs) const;

@@ -170,13 +170,19 @@ TEST_CASE("who has time says so, and who has none") {
     };
     CHECK(caller(R"("service_tier":"flex")").lane == engine::Lane::kBatch);
     CHECK(caller(R"("service_tier":"priority")").lane == engine::Lane::kInteractive);
-    CHECK_FALSE(caller(R"("service_tier":"flex")").timeout.has_value());
+    CHECK_FALSE(caller(R"("service_tier":"flex")").patience.deadline.has_value());
     const auto with_time = [&](const char* text) {
         http::Call timed = call_of(with(R"("n":1)"));
         timed.headers.add("x-jikji-timeout-ms", text);
-        return parse_chat(timed).request.caller.timeout.has_value();
+        return parse_chat(timed).request.caller.patience.deadline.has_value();
     };
     CHECK(with_time("2500"));
+    http::Call timed = call_of(with(R"("n":1)"));  // waiting for a worker counts, too
+    timed.start = std::chrono::steady_clock::now() - std::chrono::seconds(5);
+    timed.headers.add("x-jikji-timeout-ms", "2500");
+    CHECK(parse_chat(timed).request.caller.patience.deadline ==
+          timed.start + std::chrono::milliseconds(2500));
+    CHECK(parse_chat(timed).request.caller.patience.left == timed.left);
     for (const char* wrong : {"0", "-1", "1.5", "2s", "99999999999999999999", "86400001"}) {
         CHECK_THROWS_AS(with_time(wrong), Error);
     }

@@ -59,8 +59,7 @@ EmbeddingsCall parse_embeddings(const http::Call& call) {
         out.request.dimensions = static_cast<int>(*dimensions);
     out.request.side = read_side(fields);
     fields.refuse_unknown({"user"});
-    out.request.tenant = call.principal;
-    out.request.left = call.left;
+    out.request.caller = read_caller(call);
     return out;
 }
 

@@ -187,11 +187,10 @@ bool read_use_cache(Fields& fields, const http::Call& call) {
     return wanted && !has_word(control, "no-cache") && !has_word(control, "no-store");
 }
 
-service::Caller read_caller(Fields& fields, const http::Call& call) {
+service::Caller read_caller(const http::Call& call) {
     service::Caller out;
     out.tenant = call.principal;
-    const std::string tier = fields.optional_string("service_tier").value_or("auto");
-    if (tier == "flex") out.lane = engine::Lane::kBatch;
+    out.patience.left = call.left;
     const std::string text = call.header("x-jikji-timeout-ms");
     if (text.empty()) return out;
     int wait = 0;
@@ -205,7 +204,14 @@ service::Caller read_caller(Fields& fields, const http::Call& call) {
                     fmt::format("x-jikji-timeout-ms 헤더가 {}입니다. 1에서 {} 사이의 수를 주세요.",
                                 http::beginning(text, 40), limits::kTimeoutMs));
     }
-    out.timeout = std::chrono::milliseconds(wait);
+    out.patience.deadline = call.start + std::chrono::milliseconds(wait);
+    return out;
+}
+
+service::Caller read_caller(Fields& fields, const http::Call& call) {
+    service::Caller out = read_caller(call);
+    const std::string tier = fields.optional_string("service_tier").value_or("auto");
+    if (tier == "flex") out.lane = engine::Lane::kBatch;
     return out;
 }
 

@@ -34,8 +34,10 @@ StreamFields read_stream(http::Fields& fields);
 /// use_cache of the body; a Cache-Control: no-cache or no-store of the call turns it off as well.
 bool read_use_cache(http::Fields& fields, const http::Call& call);
 
-/// The key, service_tier ("flex" waits for everybody else), and the header x-jikji-timeout-ms:
-/// after so long the request is off the machine, whether it has ended or not (408).
+/// The key, whether the client is still there, and the header x-jikji-timeout-ms: so long after its
+/// head the request is off the machine, whether it has ended or not (408).
+service::Caller read_caller(const http::Call& call);
+/// The same with service_tier ("flex" waits for everybody else).
 service::Caller read_caller(http::Fields& fields, const http::Call& call);
 
 /// `prompt` of a chat request. `version` is refused: templates have no versions yet.

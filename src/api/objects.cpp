@@ -50,12 +50,15 @@ std::string_view finish_name(engine::Finish finish, const engine::Answer& answer
     return !answer.calls.empty() && is_json(answer.calls.back().arguments) ? "tool_calls" : "stop";
 }
 
-json::object usage_json(const engine::Usage& usage) {
+json::object usage_json(const AnswerUsage& used) {
+    const engine::Usage& usage = used.usage;
+    json::object details;
+    if (used.reasoning_tokens) details["reasoning_tokens"] = *used.reasoning_tokens;
     return {{"prompt_tokens", usage.prompt_tokens},
             {"completion_tokens", usage.completion_tokens},
             {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
             {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
-            {"completion_tokens_details", {{"reasoning_tokens", 0}}}};
+            {"completion_tokens_details", std::move(details)}};
 }
 
 json::object chat_logprobs_json(std::span<const engine::TokenLogprob> tokens) {

@@ -22,7 +22,14 @@ std::int64_t now_seconds();
 std::string_view finish_name(engine::Finish finish, const engine::Answer& answer = {});
 
 /// usage of chat and completions, details included.
-json::object usage_json(const engine::Usage& usage);
+/// What an answer used. Without `reasoning_tokens` they are not known, and their key is left out.
+struct AnswerUsage {
+    AnswerUsage(const engine::Usage& given, std::optional<int> reasoning = 0)
+        : usage(given), reasoning_tokens(reasoning) {}
+    engine::Usage usage;
+    std::optional<int> reasoning_tokens;
+};
+json::object usage_json(const AnswerUsage& used);
 
 /// {"content": […], "refusal": null}
 json::object chat_logprobs_json(std::span<const engine::TokenLogprob> tokens);

@@ -44,6 +44,15 @@ TEST_CASE("a chat completion has every required key") {
         "completion_tokens_details":{"reasoning_tokens":0}},"system_fingerprint":"fp"})"));
 }
 
+TEST_CASE("reasoning tokens are said as they were counted, and left out where nobody knows") {
+    const auto details = [](std::optional<int> reasoning) {
+        const json::value got = chat_completion_json(kHead, {}, false, {kUsage, reasoning});
+        return got.at("usage").at("completion_tokens_details");
+    };
+    CHECK(details(2) == json::parse(R"({"reasoning_tokens":2})"));
+    CHECK(details(std::nullopt) == json::object());
+}
+
 TEST_CASE("chunks of a chat: role, text, end, usage") {
     const ChatChunks chunks(kHead, false, true);
     const char* head = R"({"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,

@@ -52,10 +52,11 @@ Reply stats(Services& services) {
                                    {"models", models_json(services)}});
 }
 
-// Whole answers and beginnings of prompts, in memory and on disk: they hold what people wrote.
-Reply forget(Services& services) {
-    services.cache.clear();
-    services.engine.clear_prefix_cache();
+// Whole answers, beginnings of prompts and vectors, in memory and on disk: they hold what people
+// wrote. Only those of whoever asks, which on a server without keys are everyone's.
+Reply forget(Services& services, const Call& call) {
+    services.cache.forget(call.principal);
+    services.engine.forget(call.principal);
     return json_reply(json::object{{"object", "cache.deleted"}, {"deleted", true}});
 }
 
@@ -119,7 +120,7 @@ void add_stats(http::Router& router, Services& services) {
     router.add_blocking("GET", "/v1/stats", Access::kKey,
                         [&services](Call&) { return stats(services); });
     router.add_blocking("DELETE", "/v1/cache", Access::kKey,
-                        [&services](Call&) { return forget(services); });
+                        [&services](Call& call) { return forget(services, call); });
     router.add_blocking("GET", "/metrics", Access::kKey,
                         [&services](Call&) { return prometheus(services); });
     // On the IO thread: a probe must be answered while every worker is busy.

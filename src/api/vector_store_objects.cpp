@@ -152,6 +152,7 @@ service::SearchRequest parse_search(const http::Call& call) {
     refuse(fields, "filters",
            {"filters come in a later release; leave them out", "필터는 다음 판에서 됩니다"});
     fields.refuse_unknown();
+    out.caller = read_caller(call);
     return out;
 }
 

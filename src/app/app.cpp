@@ -64,6 +64,15 @@ FolderLock take_lock(const fs::path& data) {
 
 std::uint64_t mebibytes(int count) { return static_cast<std::uint64_t>(count) << 20; }
 
+/// What decides how much of a model goes on a GPU.
+engine::EngineOptions gpu_options(const AppOptions& options) {
+    engine::EngineOptions out;
+    out.context = options.context;
+    out.parallel = options.parallel;
+    out.gpu_layers = options.gpu_layers;
+    return out;
+}
+
 std::vector<std::string> key_hashes(const AppOptions& options) {
     std::vector<std::string> out;
     for (const std::string& key : options.api_keys) out.push_back(sha256_hex(key));
@@ -211,6 +220,7 @@ struct App::Rooms {
           weights(options.program, options.data, options.models),
           housekeeper([this] {
               models.refresh();
+              consider_weights();
               fine_tuning.refresh();
               stats.save();
           }) {}
@@ -227,8 +237,16 @@ struct App::Rooms {
     }
 
     ~Rooms() {
-        weights.stop();
         if (preloader.joinable()) preloader.join();
+    }
+
+    // Whatever loaded it: the start, or the first request that named it.
+    void consider_weights() {
+        if (!options.optimise_weights || !options.preload) return;
+        for (const engine::ModelStatus& model : engine.models()) {
+            if (!model.loaded || model.embedding) continue;
+            if (const auto file = models.file_of(model.name)) weights.consider(model.name, *file);
+        }
     }
 
     void fill_router() {
@@ -248,12 +266,6 @@ struct App::Rooms {
             } catch (const std::exception& cause) {
                 log_error("", cause.what());
             }
-        }
-        if (!options.optimise_weights || chat_model.empty()) return;
-        try {
-            if (const auto file = models.file_of(chat_model)) weights.consider(chat_model, *file);
-        } catch (const std::exception& cause) {
-            log_warn(std::string("the weights stay as published: ") + cause.what());
         }
     }
 
@@ -312,14 +324,26 @@ void App::stop() { rooms_->server.stop(); }
 std::string App::chat_model() const { return rooms_->chat_model; }
 std::string App::embedding_model() const { return rooms_->embedding_model; }
 
-std::string compute_devices() {
+std::string App::computes_on() const {
+    const auto file = rooms_->models.file_of(rooms_->chat_model);
+    return compute_devices(rooms_->options, file.value_or(""));
+}
+
+std::string compute_devices(const AppOptions& options, const fs::path& chat_model) {
     std::string out;
+    if (options.gpu_layers == 0) return "CPU";
     for (const engine::Device& device : engine::devices()) {
         out += fmt::format("{}{} ({}, {:.1f} of {:.1f} GB free)", out.empty() ? "" : ", ",
                            device.name, device.description, static_cast<double>(device.free) / 1e9,
                            static_cast<double>(device.total) / 1e9);
     }
-    return out.empty() ? "CPU" : out;
+    if (out.empty()) return "CPU";
+    if (chat_model.empty()) return out;
+    try {
+        return out + "; " + engine::in_words(engine::gpu_share(chat_model, gpu_options(options)));
+    } catch (const Error&) {  // a damaged file: loading it says so
+        return out;
+    }
 }
 
 }  // namespace jikji::app

@@ -39,8 +39,9 @@ struct AppOptions {
 /// $XDG_DATA_HOME/jikji, or ~/.local/share/jikji.
 std::filesystem::path default_data_folder();
 
-/// What models are computed on: "CPU", or each GPU with its memory, as a person wants to read it.
-std::string compute_devices();
+/// What models are computed on, as a person wants to read it: "CPU", or each GPU with its memory,
+/// and how much of `chat_model` goes there with these options (nothing is said of an empty path).
+std::string compute_devices(const AppOptions& options, const std::filesystem::path& chat_model);
 
 class App {
 public:
@@ -60,6 +61,7 @@ public:
 
     std::string chat_model() const;       // empty if none is installed
     std::string embedding_model() const;  // likewise
+    std::string computes_on() const;      // compute_devices() of its chat model
 
 private:
     struct Rooms;

@@ -99,7 +99,15 @@ void report_machine(Report& report, Language language) {
                 say(language, "the two default models need about 600 MB",
                     "기본 모델 두 개에 약 600 MB가 필요합니다."));
     report.line(true, "built for", "빌드", JIKJI_BACKENDS);
-    report.line(true, "computes on", "계산 장치", app::compute_devices());
+}
+
+/// With the chat model that `jikji serve` would take where it is told nothing.
+void report_devices(Report& report, const fs::path& folder) {
+    fs::path chat;
+    for (const models::InstalledModel& model : models::Store(folder).list()) {
+        if (chat.empty() && !model.adapter && !model.embedding) chat = model.path;
+    }
+    report.line(true, "computes on", "계산 장치", app::compute_devices({}, chat));
 }
 
 /// Can a file be made in the folder, or in the nearest one above it that exists?
@@ -159,9 +167,11 @@ int doctor(const DoctorOptions& options) {
         options.common.data.empty() ? app::default_data_folder() : options.common.data;
     Report report(language);
     report_machine(report, language);
+    const fs::path models =
+        options.common.models.empty() ? data / "models" : options.common.models;
+    report_devices(report, models);
     report_data(report, data, language);
-    report_models(report, options.common.models.empty() ? data / "models" : options.common.models,
-                  language);
+    report_models(report, models, language);
     report_programs(report, options.port, language);
     return report.all_good() ? kDone : kFailed;
 }

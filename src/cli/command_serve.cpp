@@ -62,7 +62,7 @@ int serve(const ServeOptions& options) {
     print(fmt::format("  {}: {}/v1\n", say(language, "OpenAI base_url", "OpenAI base_url"),
                       app.url()));
     print(fmt::format("  {}: {}\n", say(language, "computes on", "계산 장치"),
-                      app::compute_devices()));
+                      app.computes_on()));
     tell_models(app, language);
     print(fmt::format("{}\n", say(language, "Ctrl-C stops it.", "Ctrl-C를 누르면 멈춥니다.")));
     app.run();

@@ -1,5 +1,7 @@
 #include "engine/answer_reader.hpp"
 
+#include <algorithm>
+
 #include "base/ids.hpp"
 #include "llama/answer_parser.hpp"
 
@@ -18,12 +20,14 @@ std::string new_call_id() { return "call_" + hex(random_bytes(12)); }
 AnswerReader::AnswerReader(std::shared_ptr<const AnswerParser> parser)
     : parser_(std::move(parser)) {}
 
-AnswerDelta AnswerReader::add(std::string_view text) {
-    if (!parser_) {
-        sent_.content += text;
-        return {std::string(text), {}, {}};
-    }
-    text_ += text;
+void AnswerReader::hold(const Piece& piece) {
+    text_ += piece.text;
+    marks_.push_back({text_.size(), piece.tokens + (marks_.empty() ? 0 : marks_.back().tokens)});
+}
+
+AnswerDelta AnswerReader::add(const Piece& piece) {
+    hold(piece);
+    if (!parser_) return delta_to({text_, {}, {}}, false);
     // Every parse reads the whole text: in a long one they become rarer, so that their sum stays
     // linear.
     if (text_.size() - parsed_ < text_.size() / 64) return {};
@@ -35,11 +39,22 @@ AnswerDelta AnswerReader::add(std::string_view text) {
 }
 
 AnswerDelta AnswerReader::finish() {
-    if (!parser_) return {};
+    if (!parser_) return delta_to({text_, {}, {}}, true);
     const llama::ParsedAnswer found = parser_->parse(text_, /*partial=*/false);
     Answer now{found.content, found.reasoning_content, {}};
     for (const auto& call : found.calls) now.calls.push_back({call.id, call.name, call.arguments});
     return delta_to(now, true);
+}
+
+std::optional<int> AnswerReader::reasoning_tokens() const {
+    const std::string& reasoning = sent_.reasoning_content;
+    if (reasoning.empty()) return 0;
+    const std::size_t at = text_.find(reasoning);
+    if (at == std::string::npos) return std::nullopt;
+    const std::size_t end = at + reasoning.size();
+    const auto last = std::find_if(marks_.begin(), marks_.end(),
+                                   [&](const Mark& mark) { return mark.end >= end; });
+    return last == marks_.end() ? std::nullopt : std::optional<int>(last->tokens);
 }
 
 AnswerDelta AnswerReader::delta_to(const Answer& now, bool last) {

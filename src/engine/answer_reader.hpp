@@ -3,6 +3,7 @@
 // are marked in the text is the model's own affair; its template's parser (llama/answer_parser.hpp)
 // knows.
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,10 @@ public:
     /// Without a parser all text is content.
     explicit AnswerReader(std::shared_ptr<const AnswerParser> parser);
 
-    /// Takes what Piece::text brings.
-    AnswerDelta add(std::string_view text);
+    /// Takes what a piece brings.
+    AnswerDelta add(const Piece& piece);
+    /// The same where nobody wants the delta: finish() then gives it.
+    void hold(const Piece& piece);
     /// After the last piece, once: what was still held. A call that was cut off by max_tokens keeps
     /// the arguments that it has. Text that is not in the model's format is content.
     AnswerDelta finish();
@@ -57,11 +60,21 @@ public:
     /// Sum of all deltas.
     const Answer& answer() const { return sent_; }
 
+    /// After finish(): tokens of the text up to the end of its reasoning, with what marks its
+    /// beginning; to a piece, which mostly is a token. Nothing where reasoning does not stand in
+    /// the text as one part.
+    std::optional<int> reasoning_tokens() const;
+
 private:
     AnswerDelta delta_to(const Answer& now, bool last);
 
     std::shared_ptr<const AnswerParser> parser_;
     std::string text_;
+    struct Mark {
+        std::size_t end;  // of a piece in text_
+        int tokens;       // up to there
+    };
+    std::vector<Mark> marks_;
     std::size_t parsed_ = 0;  // bytes of text_ that the last parse saw
     Answer sent_;
 };

@@ -21,6 +21,26 @@ void check_tokens(const std::vector<Token>& tokens, const llama::Model& model, c
 
 }  // namespace
 
+std::exception_ptr timeout_error() {
+    return std::make_exception_ptr(
+        Error(ErrorCode::kTimeout,
+              "the time that the request gave itself is over; give more, or fewer max_tokens", {},
+              "요청에 정한 시간이 지났습니다. 시간을 늘리거나 max_tokens를 줄이세요."));
+}
+
+std::exception_ptr over(const Patience& patience) {
+    if (patience.left && patience.left->load()) {
+        return std::make_exception_ptr(Error(ErrorCode::kCancelled, "the client has left"));
+    }
+    const auto& deadline = patience.deadline;
+    if (deadline && std::chrono::steady_clock::now() >= *deadline) return timeout_error();
+    return nullptr;
+}
+
+void throw_if_over(const Patience& patience) {
+    if (const std::exception_ptr why = over(patience)) std::rethrow_exception(why);
+}
+
 std::exception_ptr stopping_error() {
     return std::make_exception_ptr(
         Error(ErrorCode::kStopping, "the server is stopping; send the request again in a while", {},
@@ -82,8 +102,9 @@ void check(const GenerationRequest& request, const LoadedModel& loaded) {
                         request.model));
     }
     const int length = static_cast<int>(request.prompt.size());
-    if (length >= loaded.context) throw_too_long(loaded.context, length, "messages");
-    check_tokens(request.prompt, *loaded.model, "prompt");
+    const char* field = request.prompt_field.c_str();
+    if (length >= loaded.context) throw_too_long(loaded.context, length, field);
+    check_tokens(request.prompt, *loaded.model, field);
     for (const auto& [token, bias] : request.sampling.logit_bias) {
         check_tokens({token}, *loaded.model, "logit_bias");
     }
@@ -91,7 +112,7 @@ void check(const GenerationRequest& request, const LoadedModel& loaded) {
     check_tokens(request.constraint.trigger_tokens, *loaded.model, "grammar");
     check_tokens(request.constraint.kept_tokens, *loaded.model, "grammar");
     if (length == 0) {
-        throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text", "prompt",
+        throw Error(ErrorCode::kInvalidArgument, "the prompt is empty; give some text", field,
                     "프롬프트가 비어 있습니다. 글을 넣어 주세요.");
     }
 }

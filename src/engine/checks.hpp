@@ -12,6 +12,14 @@ namespace jikji::engine {
 void check(const GenerationRequest& request, const LoadedModel& loaded);
 void check(const EmbeddingRequest& request, const LoadedModel& loaded);
 
+/// Error(kTimeout), for what did not end before its deadline.
+std::exception_ptr timeout_error();
+
+/// Why nobody wants the request any more: Error(kTimeout) or Error(kCancelled); null as long as
+/// somebody does.
+std::exception_ptr over(const Patience& patience);
+void throw_if_over(const Patience& patience);
+
 /// Error(kStopping), for what the end of the program cuts off.
 std::exception_ptr stopping_error();
 

@@ -95,10 +95,10 @@ Embedder::Embedder(std::shared_ptr<const llama::Model> model, std::unique_ptr<en
 
 Embedder::~Embedder() { fail_all(stopping_error()); }
 
-void Embedder::add(EmbeddingRequest request, std::promise<EmbeddingResult> promise) {
+void Embedder::add(EmbeddingRequest request, EmbeddingDelivery delivery) {
     auto job = std::make_shared<Job>();
     job->request = std::move(request);
-    job->promise = std::move(promise);
+    job->delivery = std::move(delivery);
     const std::size_t count = job->request.inputs.size();
     job->result.rows.resize(count);
     job->missing = count;
@@ -108,7 +108,7 @@ void Embedder::add(EmbeddingRequest request, std::promise<EmbeddingResult> promi
     } catch (...) {
         return end(*job, std::current_exception());
     }
-    job->promise.set_value(std::move(job->result));
+    finish(*job);
 }
 
 void Embedder::want(const JobPtr& job, std::size_t index) {
@@ -188,22 +188,28 @@ void Embedder::deliver(const Text& text, std::vector<float> row) {
         if (!std::exchange(first, false)) ++cached_;
         if (!job || job->ended) continue;
         job->result.rows[index] = row;
-        if (--job->missing > 0) continue;
-        job->ended = true;
-        job->promise.set_value(std::move(job->result));
+        if (--job->missing == 0) finish(*job);
     }
+}
+
+void Embedder::finish(Job& job) {
+    job.ended = true;
+    job.delivery.place.release();
+    job.delivery.promise.set_value(std::move(job.result));
+    if (job.delivery.ready) job.delivery.ready();
 }
 
 void Embedder::end(Job& job, const std::exception_ptr& cause) {
     if (std::exchange(job.ended, true)) return;
-    job.promise.set_exception(cause);
+    job.delivery.place.release();
+    job.delivery.promise.set_exception(cause);
+    if (job.delivery.ready) job.delivery.ready();
 }
 
-void Embedder::end_left() {
+void Embedder::end_unwanted() {
     for (Line& line : lines_) {
         for (const JobPtr& job : line.jobs) {
-            if (!job->request.left || !job->request.left->load()) continue;
-            end(*job, std::make_exception_ptr(Error(ErrorCode::kCancelled, "the client has left")));
+            if (const std::exception_ptr why = over(job->request.patience)) end(*job, why);
         }
     }
     sweep();
@@ -220,7 +226,7 @@ void Embedder::sweep() {
 
 void Embedder::step() {
     if (lines_.empty()) return;
-    end_left();
+    end_unwanted();
     {
         const std::vector<TextPtr> pass = take_pass();
         if (pass.empty()) return;

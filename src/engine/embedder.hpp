@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <future>
 #include <list>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "encoder/encoder.hpp"
 #include "engine/request.hpp"
 #include "engine/vector_cache.hpp"
+#include "engine/waiting_room.hpp"
 #include "llama/context.hpp"
 
 namespace jikji::engine {
@@ -26,6 +28,13 @@ namespace jikji::engine {
 struct EmbedderOptions {
     int threads = 0;  // 0 = the machine's physical cores
     std::size_t cache_bytes = 32U << 20;
+};
+
+/// Where the vectors of one request go.
+struct EmbeddingDelivery {
+    std::promise<EmbeddingResult> promise;
+    std::function<void()> ready = {};  // called when the promise has been kept; it only posts
+    WaitingRoom::Place place = {};     // until then
 };
 
 /// What a pass computes with: our own forward pass, or libllama for models that it does not know.
@@ -58,14 +67,16 @@ public:
     /// Tokens that one text may have.
     static int context_of(const llama::Model& model);
 
-    void add(EmbeddingRequest request, std::promise<EmbeddingResult> promise);
+    void add(EmbeddingRequest request, EmbeddingDelivery delivery);
     bool idle() const { return lines_.empty(); }
 
-    /// One pass. A failure ends the requests whose texts it held; one whose client has left ends
-    /// as Error(kCancelled) before it.
+    /// One pass. A failure ends the requests whose texts it held; one whose patience is
+    /// over ends before it, as Error(kCancelled) or Error(kTimeout).
     void step();
 
     void fail_all(const std::exception_ptr& cause);
+    /// Vectors that are kept for that tenant; what is under way goes on.
+    void forget(const std::string& tenant) { cache_.forget(tenant); }
 
     std::uint64_t computed() const { return computed_; }  // texts, since it was loaded
     std::uint64_t cached() const { return cached_; }      // texts that needed no computing
@@ -74,7 +85,7 @@ private:
     struct Text;
     struct Job {
         EmbeddingRequest request;
-        std::promise<EmbeddingResult> promise;
+        EmbeddingDelivery delivery;
         EmbeddingResult result;
         std::size_t missing = 0;  // rows
         bool ended = false;
@@ -99,9 +110,10 @@ private:
     TextPtr next_text(std::size_t room);
     std::vector<TextPtr> take_pass();
     void deliver(const Text& text, std::vector<float> row);
-    void end_left();
+    void end_unwanted();
     void sweep();
     static void end(Job& job, const std::exception_ptr& cause);
+    static void finish(Job& job);
 
     EmbeddingBackend backend_;
     VectorCache cache_;

@@ -24,14 +24,14 @@ struct Fixture {
 
     std::future<EmbeddingResult> add(const std::vector<std::vector<Token>>& texts,
                                      const std::string& tenant = "local",
-                                     std::shared_ptr<std::atomic<bool>> left = nullptr) {
+                                     Patience patience = {}) {
         EmbeddingRequest request;
         request.inputs = texts;
         request.tenant = tenant;
-        request.left = std::move(left);
+        request.patience = std::move(patience);
         std::promise<EmbeddingResult> promise;
         auto out = promise.get_future();
-        embedder->add(std::move(request), std::move(promise));
+        embedder->add(std::move(request), {std::move(promise)});
         return out;
     }
 
@@ -142,13 +142,23 @@ TEST_CASE("a client that has left frees the queue, and others keep their texts")
     Fixture f;
     const auto left = std::make_shared<std::atomic<bool>>(false);
     const auto texts = tests::tiny_texts({8, 12, 20});
-    auto gone = f.add(texts, "local", left);
+    auto gone = f.add(texts, "local", {{}, left});
     auto stays = f.add({texts[1]});
     left->store(true);
     CHECK(f.result_of(std::move(stays)).rows.size() == 1);
     CHECK(code_of(gone) == ErrorCode::kCancelled);
     CHECK(f.embedder->computed() == 1);
     CHECK(f.embedder->idle());
+}
+
+TEST_CASE("a deadline ends its own request, and nobody else's") {
+    Fixture f;
+    const auto texts = tests::tiny_texts({8, 12});
+    auto late = f.add(texts, "local", {std::chrono::steady_clock::now(), nullptr});
+    auto patient =
+        f.add(texts, "local", {std::chrono::steady_clock::now() + std::chrono::hours(1), nullptr});
+    CHECK(f.result_of(std::move(patient)).rows.size() == 2);
+    CHECK(code_of(late) == ErrorCode::kTimeout);
 }
 
 TEST_CASE("what the end of the program cuts off ends as stopping") {

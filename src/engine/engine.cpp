@@ -41,6 +41,8 @@ public:
     explicit Impl(EngineOptions options)
         : options_(std::move(options)),
           room_(static_cast<int>(options_.queue), static_cast<int>(options_.queue_of_one_tenant)),
+          embedding_room_(static_cast<int>(options_.queue),
+                          static_cast<int>(options_.queue_of_one_tenant)),
           prefixes_(cache_options(options_)) {
         llama::capture_log();
         thread_ = std::thread([this] { run(); });
@@ -63,22 +65,27 @@ public:
         post([] {});  // a step in which it is freed
     }
 
-    LoadedPtr require(const std::string& name) {
+    LoadedPtr require(const std::string& name, const Patience& patience = {}) {
         if (LoadedPtr loaded = registry_.use(name)) return loaded;
         auto promise = std::make_shared<Loading::Promise>();  // a task has to be copyable
         auto future = promise->get_future();
-        post([this, name, promise] { loading_.want(name, std::move(*promise)); });
+        post([this, name, promise, patience] {
+            loading_.want(name, std::move(*promise), patience);
+        });
         return from_compute_thread(future);
     }
 
     PrefixCacheStats prefix_cache() const { return prefixes_.stats(); }
 
-    void clear_prefix_cache() {
+    void forget(const std::string& tenant) {
         auto done = std::make_shared<std::promise<void>>();
         auto future = done->get_future();
-        post([this, done] {
+        post([this, tenant, done] {
             try {
-                prefixes_.clear();
+                prefixes_.forget(tenant);
+                for (const LoadedPtr& loaded : registry_.resident()) {
+                    if (loaded->embedder) loaded->embedder->forget(tenant);
+                }
                 done->set_value();
             } catch (...) {
                 done->set_exception(std::current_exception());
@@ -87,14 +94,15 @@ public:
         from_compute_thread(future);
     }
 
-    ModelStatus status(const std::string& name) {
-        const LoadedPtr loaded = require(name);
+    ModelStatus status(const std::string& name, const Patience& patience) {
+        throw_if_over(patience);
+        const LoadedPtr loaded = require(name, patience);
         return registry_.status(name);
     }
 
     Stream submit(GenerationRequest request) {
         if (deadline_ != kNever) std::rethrow_exception(stopping_error());
-        const LoadedPtr loaded = require(request.model);
+        const LoadedPtr loaded = require(request.model, {request.deadline, nullptr});
         check(request, *loaded);
         struct Handed {  // a task has to be copyable
             GenerationRequest request;
@@ -116,14 +124,22 @@ public:
         return stream;
     }
 
-    EmbeddingResult embed(const EmbeddingRequest& request) {
-        const LoadedPtr loaded = require(request.model);
+    std::future<EmbeddingResult> start_embedding(EmbeddingRequest request,
+                                                 std::function<void()> ready) {
+        const LoadedPtr loaded = require(request.model, request.patience);
         check(request, *loaded);
-        auto promise = std::make_shared<std::promise<EmbeddingResult>>();
-        auto future = promise->get_future();
-        post([loaded, promise, request]() mutable {
-            loaded->embedder->add(std::move(request), std::move(*promise));
+        auto delivery = std::make_shared<EmbeddingDelivery>();  // a task has to be copyable
+        delivery->ready = std::move(ready);
+        delivery->place = embedding_room_.take(request.tenant);
+        auto future = delivery->promise.get_future();
+        post([loaded, delivery, request = std::move(request)]() mutable {
+            loaded->embedder->add(std::move(request), std::move(*delivery));
         });
+        return future;
+    }
+
+    EmbeddingResult embed(EmbeddingRequest request) {
+        auto future = start_embedding(std::move(request), {});
         return from_compute_thread(future);
     }
 
@@ -287,6 +303,7 @@ private:
 
     EngineOptions options_;
     WaitingRoom room_;      // outlives the sequences that have places in it
+    WaitingRoom embedding_room_;
     PrefixCache prefixes_;  // compute thread
     mutable std::mutex mutex_;
     std::condition_variable changed_;
@@ -311,6 +328,13 @@ std::vector<Device> devices() {
     return out;
 }
 
+std::string in_words(const GpuShare& share) {
+    if (share.on_gpu == 0) return "CPU";
+    std::string names;
+    for (const Device& device : devices()) names += (names.empty() ? "" : ", ") + device.name;
+    return fmt::format("{}: {} of {} layers", names, share.on_gpu, share.layers);
+}
+
 Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Engine::~Engine() = default;
 
@@ -319,12 +343,18 @@ void Engine::remove_model(const std::string& name) { impl_->remove_model(name); 
 void Engine::keep(const std::string& name, Keep how) { impl_->registry().keep(name, how); }
 void Engine::load(const std::string& name) { impl_->require(name); }
 std::vector<ModelStatus> Engine::models() const { return impl_->registry().statuses(); }
-ModelStatus Engine::require(const std::string& name) { return impl_->status(name); }
+ModelStatus Engine::require(const std::string& name, const Patience& patience) {
+    return impl_->status(name, patience);
+}
 Stream Engine::submit(GenerationRequest request) { return impl_->submit(std::move(request)); }
-EmbeddingResult Engine::embed(const EmbeddingRequest& request) { return impl_->embed(request); }
+EmbeddingResult Engine::embed(EmbeddingRequest request) { return impl_->embed(std::move(request)); }
+std::future<EmbeddingResult> Engine::start_embedding(EmbeddingRequest request,
+                                                     std::function<void()> ready) {
+    return impl_->start_embedding(std::move(request), std::move(ready));
+}
 EngineStats Engine::stats() const { return impl_->stats(); }
 PrefixCacheStats Engine::prefix_cache() const { return impl_->prefix_cache(); }
-void Engine::clear_prefix_cache() { impl_->clear_prefix_cache(); }
+void Engine::forget(const std::string& tenant) { impl_->forget(tenant); }
 
 void Engine::drain_until(std::chrono::steady_clock::time_point deadline) {
     impl_->drain_until(deadline);

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -86,6 +88,16 @@ struct Device {
 /// Empty where the CPU computes everything.
 std::vector<Device> devices();
 
+/// Layers of a chat model that would be put on the GPUs with these options, if it was loaded now.
+struct GpuShare {
+    int on_gpu = 0;
+    int layers = 0;  // in all, its output included; 0 = the file cannot be read
+};
+GpuShare gpu_share(const std::filesystem::path& file, const EngineOptions& options);
+
+/// "Vulkan0: 20 of 33 layers"; "CPU" if none of them is on a GPU.
+std::string in_words(const GpuShare& share);
+
 class Engine {
 public:
     explicit Engine(EngineOptions options);
@@ -107,8 +119,9 @@ public:
     void load(const std::string& name);
 
     std::vector<ModelStatus> models() const;
-    /// Of one model, loading it if need be. Throws as load().
-    ModelStatus require(const std::string& name);
+    /// Of one model, loading it if need be. Throws as load(); Error(kTimeout) or Error(kCancelled)
+    /// once `patience` is over, which does not wait for the load.
+    ModelStatus require(const std::string& name, const Patience& patience = {});
 
     /// Text to tokens. `special`: markup such as <|im_start|> in the text becomes control tokens
     /// (only for text that we made: T26); else it stays text. Adds the model's BOS if it wants one.
@@ -140,8 +153,12 @@ public:
     /// Loads the model first if need be (then waits).
     Stream submit(GenerationRequest request);
 
-    /// Waits for the vectors. Throws as submit().
-    EmbeddingResult embed(const EmbeddingRequest& request);
+    /// Waits for the vectors. Throws as submit(); the places of embeddings are apart.
+    EmbeddingResult embed(EmbeddingRequest request);
+    /// The same without waiting: `ready` is called once, from another thread, when the future has
+    /// the vectors or what stopped them; it only posts.
+    std::future<EmbeddingResult> start_embedding(EmbeddingRequest request,
+                                                 std::function<void()> ready);
 
     /// From now on submit() is refused, and what still runs at `deadline` ends with an error that
     /// its reader can pass on: a text that just stops looks whole.
@@ -149,8 +166,9 @@ public:
 
     EngineStats stats() const;
     PrefixCacheStats prefix_cache() const;
-    /// Takes out of memory and off the disk all that is kept of earlier texts; what runs goes on.
-    void clear_prefix_cache();
+    /// Takes out of memory and off the disk all that is kept of that tenant's earlier texts; what
+    /// runs goes on.
+    void forget(const std::string& tenant);
 
 private:
     class Impl;

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "engine/checks.hpp"
 #include "engine/sequence.hpp"
 
 namespace jikji::engine {
@@ -12,31 +13,28 @@ namespace {
 
 constexpr double kAnswerMemory = 0.05;  // what one answer says about the length of the next
 
-std::exception_ptr timeout_error() {
-    return std::make_exception_ptr(
-        Error(ErrorCode::kTimeout,
-              "the time that the request gave itself is over; give more, or fewer max_tokens", {},
-              "요청에 정한 시간이 지났습니다. 시간을 늘리거나 max_tokens를 줄이세요."));
-}
-
 }  // namespace
 
 Generator::Generator(std::shared_ptr<const llama::Model> model, const GeneratorOptions& options,
                      PrefixCache& cache)
     : model_(std::move(model)),
       options_(options),
-      // A kept block needs cells of its own for a moment.
-      context_(model_, {.cells = options.cells + PrefixTree::kBlockTokens,
-                        .sequences = options.parallel,
-                        .batch = std::max(kStepTokens, options.parallel),
-                        .microbatch = kStepTokens,
-                        .outputs = options.parallel + kDraftRowsMost,
-                        .threads = options.threads,
-                        .adapter = options.adapter}),
+      context_(model_, context_options(options)),
       costs_(static_cast<double>(model_->weight_bytes()),
              static_cast<double>(model_->parameters())),
       prefixes_(context_, cache, *model_, options.layout) {
     for (int id = 0; id < options_.parallel; ++id) free_ids_.insert(id);
+}
+
+llama::ContextOptions Generator::context_options(const GeneratorOptions& options) {
+    // A kept block needs cells of its own for a moment.
+    return {.cells = options.cells + PrefixTree::kBlockTokens,
+            .sequences = options.parallel,
+            .batch = std::max(kStepTokens, options.parallel),
+            .microbatch = kStepTokens,
+            .outputs = options.parallel + kDraftRowsMost,
+            .threads = options.threads,
+            .adapter = options.adapter};
 }
 
 Generator::~Generator() {

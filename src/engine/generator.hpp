@@ -61,6 +61,9 @@ public:
               PrefixCache& cache);
     ~Generator();  // ends what runs as cancelled
 
+    /// Of the context that such a lane makes, to see beforehand whether there is room for it.
+    static llama::ContextOptions context_options(const GeneratorOptions& options);
+
     /// `place`: given back when it starts, or ends without having started.
     void add(GenerationRequest request, std::shared_ptr<StreamWriter> writer,
              WaitingRoom::Place place = {});

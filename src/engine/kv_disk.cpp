@@ -138,15 +138,6 @@ void KvDisk::remove(const std::string& id) {
     work_.notify_all();
 }
 
-void KvDisk::clear() {
-    const std::lock_guard lock(mutex_);
-    pending_.clear();
-    pending_bytes_ = 0;
-    jobs_.clear();
-    jobs_.push_back({Job::Kind::kClear, {}});
-    work_.notify_all();
-}
-
 void KvDisk::drop_pending(const std::string& id) {
     std::erase_if(pending_, [&](const Pending& pending) {
         if (pending.header.id != id) return false;
@@ -228,10 +219,6 @@ void KvDisk::do_job(const Job& job, std::unique_lock<std::mutex>& lock) {
     guarded([&] {
         std::error_code ignored;
         if (job.kind == Job::Kind::kRemove) fs::remove(path_of(job.id), ignored);
-        if (job.kind == Job::Kind::kClear) {
-            for_each_file(options_.folder,
-                          [&](const auto& entry) { fs::remove(entry.path(), ignored); });
-        }
         if (job.kind == Job::Kind::kLoad && !state) state = read_file(job.id);
     });
     lock.lock();

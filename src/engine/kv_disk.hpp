@@ -47,7 +47,6 @@ public:
     bool store(KvHeader header, State state);
     void load(const std::string& id);
     void remove(const std::string& id);
-    void clear();  // all files, and what is pending
 
     /// What happened since the last call.
     struct Event {
@@ -73,7 +72,7 @@ private:
         Clock::time_point due;
     };
     struct Job {
-        enum class Kind { kLoad, kRemove, kClear } kind;
+        enum class Kind { kLoad, kRemove } kind;
         std::string id;
     };
 

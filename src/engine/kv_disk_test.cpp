@@ -229,7 +229,6 @@ TEST_CASE("a folder that is none keeps nothing, and stops nobody") {
     std::ofstream(folder.path) << "a file in its place";
     KvDisk disk({.folder = folder.path, .delay = std::chrono::milliseconds(0)});
     disk.settle();
-    disk.clear();
     disk.load("none");
     KvHeader header;
     header.id = "x";
@@ -241,15 +240,24 @@ TEST_CASE("a folder that is none keeps nothing, and stops nobody") {
     CHECK(kinds == std::vector{Kind::kScanned, Kind::kLost, Kind::kLost});
 }
 
-TEST_CASE("clear takes everything out, on disk as well") {
+TEST_CASE("what is forgotten goes, on disk as well, found yet or not; other tenants' stays") {
     Folder folder;
     leave_behind(folder, text(1, 150));
     {
         PrefixCache cache(options(folder));
         CHECK(known(cache, text(1, 150)) == 150);
         put(cache, text(1001, 150));
-        cache.clear();
+        cache.forget("nobody");
+        CHECK(known(cache, text(1, 150)) == 150);
+        cache.forget("somebody");
         CHECK(cache.stats().blocks == 0);
+        CHECK(known(cache, text(1, 150)) == 0);
+    }
+    CHECK(folder.files().empty());
+    leave_behind(folder, text(1, 150));
+    {
+        PrefixCache cache(options(folder));
+        cache.forget("somebody");  // before the first look at what the disk has told
         CHECK(known(cache, text(1, 150)) == 0);
     }
     CHECK(folder.files().empty());

@@ -11,7 +11,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
-constexpr std::string_view kMagic = "JKV1";
+constexpr std::string_view kMagic = "JKV2";
 constexpr std::size_t kIdBytes = 32;
 constexpr std::size_t kDigestBytes = 64;
 

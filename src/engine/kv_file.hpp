@@ -2,7 +2,7 @@
 // One block of a prefix tree as a file: a header that says which tokens it is for, then the state.
 // Every byte is covered by a digest; what does not fit is no file of ours, never an error.
 //
-// Format   little-endian: "JKV1", u32 header bytes, parent and own id (32 hex digits each), i32
+// Format   little-endian: "JKV2", u32 header bytes, parent and own id (32 hex digits each), i32
 //          start, u32 tokens, f64 seconds, u64 state bytes, i32 tokens..., sha256 of the state and
 //          then of the header up to here (64 hex digits each); the state.
 // Threads  any.

@@ -6,24 +6,20 @@
 #include <system_error>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/ids.hpp"
 #include "engine/adapter_check.hpp"
+#include "engine/gpu_load.hpp"
+#include "models/file_identity.hpp"
 #include "models/weights_cache.hpp"
 
 namespace jikji::engine {
 namespace {
 
-/// Build and file: what has to be equal for a seed to give the same text again.
+/// Build and file: where they are equal, a seed gives the same text again, and states that were
+/// kept of earlier texts hold.
 std::string fingerprint_of(const std::filesystem::path& file) {
-    const MappedFile mapped(file);
-    const std::string_view bytes = mapped.bytes();
-    Sha256 digest;
-    digest.update(models::kBuild);
-    digest.update(std::to_string(bytes.size()));
-    digest.update(bytes.substr(0, 1 << 20));
-    digest.update(bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 1 << 16)));
-    return "fp_" + digest.finish_hex().substr(0, 12);
+    const std::string both = std::string(models::kBuild) + "\n" + models::file_identity(file);
+    return "fp_" + sha256_hex(both).substr(0, 24);
 }
 
 // What else a kept state depends on: the types of K and V. RoPE is as the model's file says; an
@@ -78,11 +74,11 @@ WeightsPtr load_weights(const ModelFile& base, std::unique_ptr<encoder::Encoder>
     const bool encodes = encoder::Encoder::supports(base.path);
     const std::filesystem::path weights = weights_of(base, options);
     out->memory = memory_wanted(weights, encodes, options);
+    const llama::ModelOptions how{
+        .gpu_layers = 0, .vocab_only = encodes, .panel_bytes_most = panel_bytes_most};
+    out->model = encodes ? std::make_shared<const llama::Model>(weights, how)
+                         : load_on_gpu(weights, options, out->memory, how);
     out->memory.cells = out->memory.working = 0;
-    out->model = std::make_shared<const llama::Model>(
-        weights, llama::ModelOptions{.gpu_layers = options.gpu_layers,
-                                     .vocab_only = encodes,
-                                     .panel_bytes_most = panel_bytes_most});
     if (encodes) {
         own = std::make_unique<encoder::Encoder>(base.path);
         out->memory.copied = own->bytes();
@@ -137,7 +133,7 @@ LoadedPtr make_lane(Prepared prepared, const EngineOptions& options, PrefixCache
     loaded->weights = std::move(prepared.weights);
     loaded->model = loaded->weights->model;
     loaded->memory = prepared.memory;
-    loaded->fingerprint = adapter.empty() ? base : "fp_" + sha256_hex(base + adapter).substr(0, 12);
+    loaded->fingerprint = adapter.empty() ? base : "fp_" + sha256_hex(base + adapter).substr(0, 24);
     if (loaded->model->encoder_only()) {
         loaded->context = Embedder::context_of(*loaded->model);
         loaded->embedder = std::make_unique<Embedder>(

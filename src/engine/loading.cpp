@@ -59,18 +59,19 @@ Loading::Loading(Registry& registry, const EngineOptions& options, PrefixCache& 
 
 Loading::~Loading() { fail_all(stopping_error()); }
 
-void Loading::want(const std::string& name, Promise promise) {
+void Loading::want(const std::string& name, Promise promise, Patience patience) {
+    Ask ask{std::move(promise), std::move(patience)};
     auto found = std::find_if(wanted_.begin(), wanted_.end(),
                               [&](const Wanted& one) { return one.name == name; });
     if (running_ && running_->wanted.name == name) {
-        running_->wanted.promises.push_back(std::move(promise));
+        running_->wanted.asks.push_back(std::move(ask));
         return;
     }
     if (found == wanted_.end()) {
         wanted_.push_back({name, {}, {}, Clock::now() + options_.load_patience});
         found = std::prev(wanted_.end());
     }
-    found->promises.push_back(std::move(promise));
+    found->asks.push_back(std::move(ask));
 }
 
 void Loading::advance() {
@@ -78,6 +79,7 @@ void Loading::advance() {
         running_->prepared.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
         finish();
     }
+    end_unwanted();
     for (auto one = wanted_.begin(); one != wanted_.end() && !running_;) {
         bool done = true;
         try {
@@ -87,6 +89,19 @@ void Loading::advance() {
         }
         one = done ? wanted_.erase(one) : std::next(one);
     }
+}
+
+void Loading::end_unwanted() {
+    const auto end = [](Wanted& wanted) {
+        std::erase_if(wanted.asks, [](Ask& ask) {
+            const std::exception_ptr why = over(ask.patience);
+            if (why) ask.promise.set_exception(why);
+            return why != nullptr;
+        });
+        return wanted.asks.empty();
+    };
+    if (running_) end(running_->wanted);
+    std::erase_if(wanted_, end);
 }
 
 MemoryLimit Loading::limit() const {
@@ -101,7 +116,7 @@ MemoryLimit Loading::limit() const {
 /// False: it has to wait for others.
 bool Loading::begin(Wanted& wanted) {
     if (const LoadedPtr loaded = registry_.use(wanted.name)) {
-        for (Promise& promise : wanted.promises) promise.set_value(loaded);
+        give(wanted, loaded);
         return true;
     }
     const ModelFile file = registry_.file(wanted.name);
@@ -168,15 +183,20 @@ void Loading::finish() {
         log_info(fmt::format("{} is loaded: {}, and {} of weights", wanted.name,
                              bytes_for_people(loaded->memory.total()),
                              bytes_for_people(loaded->weights->memory.total())));
-        for (Promise& promise : wanted.promises) promise.set_value(loaded);
+        give(wanted, loaded);
     } catch (...) {
         fail(wanted, in_words(wanted.name));
     }
 }
 
+void Loading::give(Wanted& wanted, const LoadedPtr& loaded) {
+    for (Ask& ask : wanted.asks) ask.promise.set_value(loaded);
+    wanted.asks.clear();
+}
+
 void Loading::fail(Wanted& wanted, const std::exception_ptr& cause) {
-    for (Promise& promise : wanted.promises) promise.set_exception(cause);
-    wanted.promises.clear();
+    for (Ask& ask : wanted.asks) ask.promise.set_exception(cause);
+    wanted.asks.clear();
 }
 
 void Loading::fail_all(const std::exception_ptr& cause) {

@@ -31,20 +31,26 @@ public:
 
     /// The promise gets the model, or Error(kModelNotFound), or why it cannot be loaded: kRejected,
     /// kInvalidArgument if it does not fit, kOverloaded if others computed for too long that would
-    /// have had to leave. Each request tries again.
-    void want(const std::string& name, Promise promise);
+    /// have had to leave; or, once its patience is over, kTimeout or kCancelled. Each request tries
+    /// again. What nobody wants any more is not begun; what runs is finished.
+    void want(const std::string& name, Promise promise, Patience patience = {});
     /// Between two steps.
     void advance();
-    /// Waits for models that compute to end: advance() has to be called again soon.
-    bool waits() const { return !running_ && !wanted_.empty(); }
+    /// Somebody waits, for models that compute to end or with a patience that may: advance() has to
+    /// be called again soon.
+    bool waits() const { return !wanted_.empty() || (running_ && !running_->wanted.asks.empty()); }
     /// Ends what is wanted; a load that runs goes on for whoever comes next.
     void fail_all(const std::exception_ptr& cause);
 
 private:
     using Clock = std::chrono::steady_clock;
+    struct Ask {
+        Promise promise;
+        Patience patience;
+    };
     struct Wanted {
         std::string name;
-        std::vector<Promise> promises;
+        std::vector<Ask> asks;
         std::optional<LaneNeed> need;  // once it was looked at
         Clock::time_point patience;    // until then others may go on computing
     };
@@ -54,6 +60,7 @@ private:
         std::jthread thread;  // joins
     };
 
+    void end_unwanted();
     bool begin(Wanted& wanted);
     struct Job {
         ModelFile file, base;
@@ -62,6 +69,7 @@ private:
     };
     void read(Wanted& wanted, Job job);
     void finish();
+    static void give(Wanted& wanted, const LoadedPtr& loaded);
     static void fail(Wanted& wanted, const std::exception_ptr& cause);
     MemoryLimit limit() const;
 

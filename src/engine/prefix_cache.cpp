@@ -100,9 +100,9 @@ void PrefixCache::store(PrefixBlock& block) {
     if (disk_->store(std::move(header), block.state)) tree_.set_on_disk(block, true);
 }
 
-void PrefixCache::clear() {
-    tree_.clear();
-    if (disk_) disk_->clear();
+void PrefixCache::forget(const std::string& tenant) {
+    tree_.forget_tenant(tenant);
+    if (!scanned_) forgotten_.push_back(tenant);
     publish();
 }
 
@@ -117,7 +117,10 @@ void PrefixCache::poll() {
 
 void PrefixCache::take_in(KvDisk::Event& event) {
     using Kind = KvDisk::Event::Kind;
-    if (event.kind == Kind::kScanned) scanned_ = true;
+    if (event.kind == Kind::kScanned) {
+        scanned_ = true;
+        forgotten_.clear();
+    }
     if (event.kind == Kind::kFound) return found(event);
     PrefixBlock* block = tree_.block(event.id);
     if (block == nullptr) return;
@@ -135,6 +138,11 @@ void PrefixCache::found(KvDisk::Event& event) {
     if (PrefixBlock* block = tree_.block(header.id); block != nullptr) {
         return tree_.set_on_disk(*block, true);
     }
+    const bool forgotten = header.start == 0 && std::any_of(forgotten_.begin(), forgotten_.end(),
+                                                            [&](const std::string& tenant) {
+        return PrefixTree::is_of(header.parent, tenant);
+    });
+    if (forgotten) return disk_->remove(header.id);
     PrefixBlock* parent =
         header.start == 0 ? &tree_.root(header.parent) : tree_.block(header.parent);
     if (parent == nullptr || parent->end() != header.start ||

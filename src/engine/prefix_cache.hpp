@@ -3,7 +3,7 @@
 // tree decides, the disk thread reads and writes. Outside the KV cells, because every running
 // sequence pays for used cells at each step.
 // Privacy: it holds what people wrote. Roots keep tenants apart; disk_bytes_max = 0 keeps it off
-// the disk; clear() takes everything out. Threads: one (the engine's compute thread), except
+// the disk; forget() takes out what is one tenant's. Threads: one (the engine's compute thread), except
 // stats().
 #include <atomic>
 #include <chrono>
@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/kv_disk.hpp"
 #include "engine/prefix_tree.hpp"
@@ -47,7 +48,8 @@ public:
 
     /// A state that cannot be put back is none.
     void drop(PrefixBlock& block) { tree_.drop(block); }
-    void clear();
+    /// All that is kept for one tenant, whichever model computed it.
+    void forget(const std::string& tenant);
 
     /// Takes in what the disk thread has done.
     void poll();
@@ -66,6 +68,7 @@ private:
     PrefixTree tree_;
     std::unique_ptr<KvDisk> disk_;
     bool scanned_ = true;
+    std::vector<std::string> forgotten_;  // tenants, while old files are still being found
     std::chrono::steady_clock::time_point scan_awaited_until_;
     std::atomic<std::uint64_t> memory_bytes_{0};
     std::atomic<std::uint64_t> disk_bytes_{0};

@@ -151,7 +151,7 @@ TEST_CASE("the text is the same cold, warm, read from the disk, and after a rest
         check_same(again, cold);
         CHECK(again.cached == static_cast<int>(prompt.size()) - 1);
     }
-    restarted->clear_prefix_cache();
+    restarted->forget("local");
     CHECK(ask(*restarted, cases[0].first).cached == 0);
     CHECK(engine_in(folder, {})->prefix_cache().blocks == 0);
 }
@@ -196,7 +196,7 @@ TEST_CASE("if the one that computes a shared beginning is cancelled, another tak
     const std::string& prompt = cases[0].first;
     auto engine = engine_in(folder, {});
     for (int i = 0; i < 30; ++i) {
-        engine->clear_prefix_cache();
+        engine->forget("local");
         std::vector<Stream> streams;
         for (int k = 0; k < 4; ++k) streams.push_back(engine->submit(request(*engine, prompt)));
         streams.erase(streams.begin());  // gone: waiting, computing, or done

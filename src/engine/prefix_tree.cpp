@@ -9,6 +9,7 @@ namespace jikji::engine {
 namespace {
 
 constexpr std::size_t kIdDigits = 32;
+constexpr std::size_t kTenantDigits = 16;  // of a root's name
 
 int common(std::span<const Token> a, std::span<const Token> b) {
     const auto length = std::min(a.size(), b.size());
@@ -25,10 +26,18 @@ std::string digest(std::string_view first, std::string_view second) {
     return sha.finish_hex().substr(0, kIdDigits);
 }
 
+std::string tenant_digits(std::string_view tenant) {
+    return digest("tenant", tenant).substr(0, kTenantDigits);
+}
+
 }  // namespace
 
 std::string PrefixTree::root_id(std::string_view layout, std::string_view tenant) {
-    return digest(layout, tenant);
+    return tenant_digits(tenant) + digest(layout, tenant).substr(kTenantDigits);
+}
+
+bool PrefixTree::is_of(std::string_view root_id, std::string_view tenant) {
+    return root_id.starts_with(tenant_digits(tenant));
 }
 
 std::string PrefixTree::block_id(std::string_view parent_id, std::span<const Token> tokens) {
@@ -139,11 +148,12 @@ void PrefixTree::drop(PrefixBlock& block) {
     std::erase_if(block.parent->children, [&](const auto& child) { return child.get() == &block; });
 }
 
-void PrefixTree::clear() {
+void PrefixTree::forget_tenant(std::string_view tenant) {
     for (auto& [id, root] : roots_) {
+        if (!is_of(id, tenant)) continue;
         for (const auto& child : root.children) forget(*child);
+        root.children.clear();
     }
-    roots_.clear();
 }
 
 bool PrefixTree::stands_in(const PrefixBlock& block, Tier tier) {

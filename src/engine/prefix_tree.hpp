@@ -81,7 +81,8 @@ public:
 
     /// Takes out the block (no root) and all that follows it.
     void drop(PrefixBlock& block);
-    void clear();
+    /// Takes out every root of that tenant, of any layout, with all that follows.
+    void forget_tenant(std::string_view tenant);
 
     /// Frees what is beyond the limits.
     void trim();
@@ -93,8 +94,10 @@ public:
     std::uint64_t disk_bytes() const { return disk_bytes_; }
     std::size_t blocks() const { return by_id_.size(); }
 
-    /// Names of a root and of a block behind `parent_id`.
+    /// Names of a root and of a block behind `parent_id`. A root's name says whose it is, so that
+    /// one tenant's can be found again whatever computed them, after a restart as well.
     static std::string root_id(std::string_view layout, std::string_view tenant);
+    static bool is_of(std::string_view root_id, std::string_view tenant);
     static std::string block_id(std::string_view parent_id, std::span<const Token> tokens);
 
 private:

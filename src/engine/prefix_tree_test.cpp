@@ -126,10 +126,26 @@ TEST_CASE(
     CHECK(left == std::vector<std::string>{b_id});
     CHECK(tree.block(b_id) == nullptr);
     CHECK(known(tree, "r", joined({full(1), full(2)})) == 64);
-    tree.clear();
+    auto& rest = tree.root("r").children;
+    while (!rest.empty()) tree.drop(*rest.front());
     CHECK(tree.blocks() == 0);
     CHECK(tree.memory_bytes() + tree.disk_bytes() == 0);
     CHECK(left.size() == 3);
+}
+
+TEST_CASE("one tenant's roots are forgotten, of every layout, and nobody else's") {
+    PrefixTree tree({});
+    std::vector<std::string> roots;
+    for (const char* layout : {"m", "n"}) {
+        for (const char* tenant : {"a", "b"}) roots.push_back(PrefixTree::root_id(layout, tenant));
+    }
+    for (const std::string& root : roots) tree.add(tree.root(root), made(full(1), 1));
+    tree.forget_tenant("a");
+    CHECK(tree.blocks() == 2);
+    CHECK(known(tree, roots[0], full(1)) == 0);
+    CHECK(known(tree, roots[1], full(1)) == 64);
+    CHECK(known(tree, roots[2], full(1)) == 0);
+    CHECK(known(tree, roots[3], full(1)) == 64);
 }
 
 TEST_CASE("there is a limit on the number of blocks") {
@@ -144,7 +160,10 @@ TEST_CASE("there is a limit on the number of blocks") {
 TEST_CASE("names of roots and blocks keep layouts, tenants and beginnings apart") {
     CHECK(PrefixTree::root_id("m", "a") != PrefixTree::root_id("m", "b"));
     CHECK(PrefixTree::root_id("m", "ab") != PrefixTree::root_id("ma", "b"));
+    CHECK(PrefixTree::root_id("m", "a") != PrefixTree::root_id("n", "a"));
     CHECK(PrefixTree::root_id("m", "a").size() == 32);
+    CHECK(PrefixTree::is_of(PrefixTree::root_id("m", "a"), "a"));
+    CHECK_FALSE(PrefixTree::is_of(PrefixTree::root_id("m", "a"), "b"));
     const auto tokens = range(1, 3);
     CHECK(PrefixTree::block_id("x", tokens) == PrefixTree::block_id("x", tokens));
     CHECK(PrefixTree::block_id("x", tokens) != PrefixTree::block_id("y", tokens));

@@ -87,10 +87,17 @@ struct Constraint {
 /// soon as one comes.
 enum class Lane { kInteractive, kBatch };
 
+/// How long a request is worth working for: not after its deadline, nor once its client has left.
+struct Patience {
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    std::shared_ptr<const std::atomic<bool>> left;  // true once nobody waits; may be null
+};
+
 /// One prompt, one continuation.
 struct GenerationRequest {
     std::string model;          // a name of Engine::models()
     std::vector<Token> prompt;  // at least one token; see Engine::tokenize and Engine::render
+    std::string prompt_field = "messages";  // where it came from: what is wrong with it names it
     /// Who asks: the machine is shared fairly between tenants, and what one computed is never
     /// used for another. Requests of our own (evaluation, warm-up) say "local", too.
     std::string tenant = "local";
@@ -117,6 +124,7 @@ struct TokenLogprob {
 struct Piece {
     std::string text;
     std::vector<TokenLogprob> logprobs;  // of the tokens whose bytes end in this piece
+    int tokens = 0;  // those tokens, and before them such as have no text
 };
 
 enum class Finish { kStop, kLength, kCancelled };
@@ -131,8 +139,7 @@ struct EmbeddingRequest {
     std::string model;
     std::vector<std::vector<Token>> inputs;  // each with its special tokens, 1..context tokens
     std::string tenant = "local";            // as GenerationRequest's
-    /// True once nobody waits for it any more: it then leaves the queue. May be null.
-    std::shared_ptr<const std::atomic<bool>> left;
+    Patience patience;                       // once it is over, the request leaves the queue
 };
 
 struct EmbeddingResult {

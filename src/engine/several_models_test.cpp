@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <random>
 
 #include "base/error.hpp"
@@ -19,13 +21,13 @@ constexpr int kContext = 128;
 
 /// Three equally large models, with memory for two and a half of them.
 struct Fixture {
-    Fixture() {
+    explicit Fixture(std::chrono::milliseconds load_patience = {}) {
         folder = std::filesystem::temp_directory_path() /
                  ("jikji-models-" + std::to_string(std::random_device{}()));
         std::filesystem::create_directories(folder);
         tests::write_tiny_llama(folder / "a.gguf", kContext);
         EngineOptions options{.context = kContext, .parallel = 4, .threads = 1};
-        options.load_patience = std::chrono::milliseconds(0);
+        options.load_patience = load_patience;
         bytes = memory_wanted(folder / "a.gguf", /*own_encoder=*/false, options).total();
         options.models_memory_bytes = bytes * 5 / 2;
         engine = std::make_unique<Engine>(options);
@@ -165,6 +167,25 @@ TEST_CASE(
         }
         CHECK(stream.usage().completion_tokens == 100);
     }
+}
+
+TEST_CASE("who waits for a load waits no longer than it wants to") {
+    Fixture f(std::chrono::hours(1));
+    std::vector<Stream> streams;
+    for (const char* name : {"a", "b"}) {  // both compute, so c finds no room
+        for (int i = 0; i < 60; ++i) streams.push_back(f.engine->submit(f.request(name, 100)));
+    }
+    const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+    CHECK(error_of([&] { f.engine->require("c", {soon, nullptr}); }).code() == ErrorCode::kTimeout);
+    const auto left = std::make_shared<std::atomic<bool>>(false);
+    auto leaves = std::async(std::launch::async, [&] {
+        return error_of([&] { f.engine->require("c", {{}, left}); }).code();
+    });
+    left->store(true);
+    CHECK(leaves.get() == ErrorCode::kCancelled);
+    CHECK(f.loaded() == "ab");
+    streams.clear();
+    CHECK(f.engine->require("c").loaded);  // each request tries again
 }
 
 TEST_CASE("a load that fails leaves the others serving, each time") {

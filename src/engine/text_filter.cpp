@@ -60,6 +60,11 @@ Piece TextFilter::take(std::size_t bytes) {
         piece.logprobs.push_back(std::move(pending_.front().logprob));
         pending_.pop_front();
     }
+    if (piece.text.empty()) return piece;
+    while (!ends_.empty() && ends_.front() <= shown_) {
+        ++piece.tokens;
+        ends_.pop_front();
+    }
     return piece;
 }
 
@@ -67,6 +72,7 @@ Piece TextFilter::add(const std::string& bytes, const TokenLogprob* logprob) {
     if (stopped_) return {};
     held_ += bytes;
     received_ += bytes.size();
+    ends_.push_back(received_);
     if (logprob != nullptr) pending_.push_back({received_, *logprob});
     std::size_t first = std::string::npos;
     for (const std::string& stop : stop_) first = std::min(first, held_.find(stop));

@@ -34,6 +34,7 @@ private:
         TokenLogprob logprob;
     };
     std::deque<Pending> pending_;
+    std::deque<std::size_t> ends_;  // of the tokens that are not counted in a piece yet
     std::size_t received_ = 0;
     std::size_t shown_ = 0;
     bool stopped_ = false;

@@ -58,4 +58,17 @@ TEST_CASE("logprobs travel with the last byte of their token, and not past a sto
     CHECK(filter.stopped());
 }
 
+TEST_CASE("every token that is shown counts once, in the piece that shows its end") {
+    TextFilter filter({"STOP"});
+    const auto tokens = [&](const char* bytes) { return filter.add(bytes, nullptr).tokens; };
+    CHECK(tokens("\xed\x95") == 0);  // half a character
+    CHECK(tokens("\x9c") == 2);
+    CHECK(tokens("") == 0);  // a control token, which has no text
+    CHECK(tokens("ab") == 2);
+    CHECK(tokens("cST") == 0);  // its end may be a stop string's beginning
+    CHECK(tokens("ep") == 2);
+    CHECK(tokens("STOP") == 0);
+    CHECK(filter.flush().tokens == 0);
+}
+
 TEST_SUITE_END();

@@ -21,6 +21,7 @@ public:
     /// Null if it is not there; valid until the next call of keep().
     const std::vector<float>* find(const std::string& key);
     void keep(const std::string& key, const std::vector<float>& row);
+    void forget(std::string_view tenant);
 
     std::size_t bytes() const noexcept { return bytes_; }
 
@@ -30,7 +31,7 @@ private:
         std::vector<float> row;
     };
     static std::size_t bytes_of(const Entry& entry);
-    void drop_last();
+    void drop(std::list<Entry>::iterator entry);
 
     std::size_t bytes_max_;
     std::size_t bytes_ = 0;

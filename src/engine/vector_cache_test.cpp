@@ -14,6 +14,18 @@ TEST_CASE("a key tells tenants and tokens apart") {
     CHECK(key != VectorCache::key_of("a", {1}));
 }
 
+TEST_CASE("one tenant's vectors are forgotten, and nobody else's") {
+    VectorCache cache(1 << 20);
+    const auto key = [](const char* tenant) { return VectorCache::key_of(tenant, {1, 2}); };
+    for (const char* tenant : {"a", "ab", "b"}) cache.keep(key(tenant), {1.0F});
+    const std::size_t bytes = cache.bytes();
+    cache.forget("a");
+    CHECK(cache.find(key("a")) == nullptr);
+    CHECK(cache.find(key("ab")) != nullptr);
+    CHECK(cache.find(key("b")) != nullptr);
+    CHECK(cache.bytes() < bytes);
+}
+
 TEST_CASE("what was used longest ago goes first, and the limit holds") {
     VectorCache cache(5000);
     const std::vector<float> row(384, 1.0F);

@@ -4,6 +4,7 @@
 // Threads: any, after one another.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,26 @@ struct Device {
 /// Empty where there is no GPU, or none built in: then the CPU computes.
 std::vector<Device> devices();
 
-/// Layers of a model (its output counts as one) that fit into `free` bytes of a GPU, a part of
-/// which is left to keys, values and scratch memory: 0..layers.
-int layers_that_fit(std::uint64_t file_bytes, int layers, std::uint64_t free);
+/// What a model wants of a GPU, in bytes.
+struct GpuNeed {
+    std::uint64_t weights = 0;  // of all layers
+    int layers = 0;             // its output counts as one
+    std::uint64_t cells = 0;    // keys and values of all layers: each lies where its layer is
+    std::uint64_t working = 0;  // results of a step; once, if there is a layer at all
+};
 
-/// For `auto`: as many layers of that file as fit into the GPUs that are there; 0 without any.
-/// A file that cannot be read counts as 0: loading it will say why.
-int fitting_layers(const std::filesystem::path& file);
+/// Layers that fit into `free` bytes, a part of which is left to the driver: 0..layers.
+int layers_that_fit(const GpuNeed& need, std::uint64_t free);
+
+/// Layers of that file, and its output; 0 if it cannot be read: loading it will say why.
+int layers_of(const std::filesystem::path& file);
+
+/// As many layers of that file as fit into the GPUs that are there, `need` beside its weights; 0
+/// without any.
+int fitting_layers(const std::filesystem::path& file, GpuNeed need);
+
+/// Calls `attempt` with `layers`, and again with half as many each time it throws
+/// Error(kRejected), at last with 0, whose error passes. The number that went well.
+int with_fewer_layers(int layers, const std::function<void(int)>& attempt);
 
 }  // namespace jikji::llama

@@ -121,7 +121,7 @@ Model::Model(const std::filesystem::path& file, const ModelOptions& options) {
     forget_errors();
     register_accelerator();
     llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = options.gpu_layers < 0 ? fitting_layers(file) : options.gpu_layers;
+    params.n_gpu_layers = options.gpu_layers < 0 ? fitting_layers(file, {}) : options.gpu_layers;
     params.vocab_only = options.vocab_only;
     model_.reset(llama_model_load_from_file(file.c_str(), params));
     if (!model_) refuse(file);

@@ -20,7 +20,7 @@ struct RenderedChat;
 using Token = std::int32_t;
 
 struct ModelOptions {
-    int gpu_layers = -1;      // -1 = all that fit; ignored where no GPU was built in
+    int gpu_layers = -1;      // -1 = all that fit, alone; ignored where there is no GPU
     bool vocab_only = false;  // without weights: tokenising and the sizes only
     /// Of panels for products that are kept beside the weights; see dense_weights.hpp.
     std::uint64_t panel_bytes_most = ~std::uint64_t{0};

@@ -44,7 +44,8 @@ AnswerStart Answers::start(const AnswerRequest& request) {
     start.language = text::language_of(request.question);
     start.passages = collections_.search({.collection_id = request.collection_id,
                                           .queries = {request.question},
-                                          .results_max = request.passages});
+                                          .results_max = request.passages,
+                                          .caller = request.caller});
     std::erase_if(start.passages, [&](const knowledge::Passage& passage) {
         return !knowledge::is_relevant(request.question, passage, border_);
     });
@@ -55,6 +56,7 @@ AnswerStart Answers::start(const AnswerRequest& request) {
 
     ChatRequest chat;
     chat.model = request.model;
+    chat.prompt_field = "question";
     chat.input.messages = {{"user", prompt_text(request.question, start.passages)}};
     chat.prompt = request.prompt;
     chat.options = request.options;

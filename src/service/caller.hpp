@@ -1,7 +1,5 @@
 #pragma once
-// Who asks for a generation, and how urgently. Plain data.
-#include <chrono>
-#include <optional>
+// Who asks, how urgently, and how long the answer is worth working for. Plain data.
 #include <string>
 
 #include "engine/request.hpp"
@@ -11,7 +9,7 @@ namespace jikji::service {
 struct Caller {
     std::string tenant = "local";  // caches are never shared between tenants
     engine::Lane lane = engine::Lane::kInteractive;
-    std::optional<std::chrono::milliseconds> timeout;  // from now; then Error(kTimeout)
+    engine::Patience patience;  // its deadline counts from the request's head
 };
 
 }  // namespace jikji::service

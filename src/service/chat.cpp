@@ -42,14 +42,14 @@ engine::GenerationRequest Chat::begin(const Request& request) const {
     made.top_logprobs = request.top_logprobs;
     made.tenant = request.caller.tenant;
     made.lane = request.caller.lane;
-    if (request.caller.timeout) {
-        made.deadline = std::chrono::steady_clock::now() + *request.caller.timeout;
-    }
+    made.deadline = request.caller.patience.deadline;
+    engine_.require(made.model, request.caller.patience);  // loads it; what follows finds it there
     return made;
 }
 
 std::vector<Generation> Chat::start(const ChatRequest& request) {
     engine::GenerationRequest made = begin(request);
+    made.prompt_field = request.prompt_field;
     engine::ChatInput input = request.input;
     if (request.prompt) input.messages = prompts_.messages(*request.prompt, input.messages);
     engine::Rendered rendered = engine_.render_chat(made.model, input);
@@ -62,6 +62,7 @@ std::vector<Generation> Chat::start(const ChatRequest& request) {
 std::vector<Generation> Chat::start(const CompletionRequest& request) {
     engine::GenerationRequest made = begin(request);
     made.constraint.grammar = request.grammar;
+    made.prompt_field = "prompt";
     std::vector<std::vector<engine::Token>> prompts = request.tokens;
     for (const std::string& text : request.prompts) {
         prompts.push_back(engine_.tokenize(made.model, text, /*special=*/false));

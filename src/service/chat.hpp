@@ -20,6 +20,7 @@ class Settings;
 struct ChatRequest {
     std::string model;        // empty = the default chat model
     engine::ChatInput input;  // messages, tools, and what the answer has to look like
+    std::string prompt_field = "messages";  // what errors about the prompt's length name
     std::optional<PromptReference> prompt;
     SamplingOptions options;
     Defaults defaults = Defaults::kOpenAi;

@@ -288,7 +288,7 @@ std::vector<knowledge::Passage> Collections::Impl::search(const SearchRequest& r
         [&](Connection& connection) { row = require(connection, request.collection_id); });
     if (row.completed == 0) return {};
     require_model(row);
-    const auto vectors = encoder_.embed(request.queries, engine::Side::kQuery);
+    const auto vectors = encoder_.embed(request.queries, engine::Side::kQuery, request.caller);
     JIKJI_CHECK(vectors.size() == request.queries.size());
     std::vector<knowledge::Question> questions;
     for (std::size_t i = 0; i < vectors.size(); ++i) {

@@ -56,6 +56,7 @@ struct SearchRequest {
     std::vector<std::string> queries;  // more than one: fused
     int results_max = 10;
     double score_min = 0;  // 0..1
+    Caller caller;
 };
 
 class Collections {

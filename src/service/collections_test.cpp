@@ -53,8 +53,10 @@ struct FakeModel {
         out.count_tokens = [](std::string_view text) {
             return static_cast<int>(text::terms_of(text).size());
         };
-        out.embed = [this](const std::vector<std::string>& texts, engine::Side side) {
+        out.embed = [this](const std::vector<std::string>& texts, engine::Side side,
+                           const Caller& caller) {
             ++calls;
+            (side == engine::Side::kPassage ? passages_for : questions_for) = caller.tenant;
             if (side == engine::Side::kPassage) before_passages();
             std::vector<std::vector<float>> rows;
             for (const std::string& text : texts) rows.push_back(vector_of(text));
@@ -80,6 +82,7 @@ struct FakeModel {
     }
 
     std::string name = "fake";
+    std::string passages_for, questions_for;  // the last tenant
     std::atomic<int> calls{0};
     std::atomic<int> busy_times{0};
     std::optional<Error> error;
@@ -149,6 +152,20 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_SUITE_BEGIN("collections");
+
+TEST_CASE("vectors are made for whoever asks, and documents for a tenant of our own") {
+    const tests::TempFolder folder;
+    FakeModel model;
+    House house(folder.path(), model);
+    const std::string id = house.collections->create("c", {}).id;
+    const std::string file = house.upload("a.txt", "apples are red");
+    house.attach(id, file);
+    house.wait(id, file);
+    house.collections->search(
+        {.collection_id = id, .queries = {"apples"}, .caller = {.tenant = "key_one"}});
+    CHECK(model.questions_for == "key_one");
+    CHECK(model.passages_for == "documents");
+}
 
 TEST_CASE("a file is taken in, found, and still found after a restart") {
     const tests::TempFolder folder;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "engine/checks.hpp"
 
 namespace jikji::service {
 
@@ -21,12 +22,12 @@ namespace {
 Embeddings::Embeddings(engine::Engine& engine, std::string default_model)
     : engine_(engine), default_model_(std::move(default_model)) {}
 
-engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
+engine::EmbeddingRequest Embeddings::in_tokens(const EmbeddingsRequest& request) {
     engine::EmbeddingRequest made;
     made.model = request.model.empty() ? default_model_ : request.model;
     if (made.model.empty()) throw_no_model();
+    const int own = engine_.require(made.model, request.caller.patience).dimensions;
     if (request.dimensions) {
-        const int own = engine_.require(made.model).dimensions;
         if (own != 0 && *request.dimensions != own) {
             throw Error(
                 ErrorCode::kInvalidArgument,
@@ -39,12 +40,22 @@ engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
     }
     made.inputs = request.tokens;
     for (const std::string& text : request.texts) {
+        engine::throw_if_over(request.caller.patience);
         made.inputs.push_back(
             engine_.tokenize_for_embedding(made.model, text, request.side, request.cut));
     }
-    made.tenant = request.tenant;
-    made.left = request.left;
-    return engine_.embed(made);
+    made.tenant = request.caller.tenant;
+    made.patience = request.caller.patience;
+    return made;
+}
+
+engine::EmbeddingResult Embeddings::embed(const EmbeddingsRequest& request) {
+    return engine_.embed(in_tokens(request));
+}
+
+std::future<engine::EmbeddingResult> Embeddings::start(const EmbeddingsRequest& request,
+                                                       std::function<void()> ready) {
+    return engine_.start_embedding(in_tokens(request), std::move(ready));
 }
 
 int Embeddings::dimensions() { return engine_.require(default_model_).dimensions; }

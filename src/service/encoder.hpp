@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/request.hpp"
+#include "service/caller.hpp"
 
 namespace jikji::service {
 
@@ -14,8 +15,11 @@ class Embeddings;
 
 struct Encoder {
     std::string model;  // its name: vectors of two models cannot be compared
-    /// One vector of length 1 per text; texts over the model's context are cut.
-    std::function<std::vector<std::vector<float>>(const std::vector<std::string>&, engine::Side)>
+    /// One vector of length 1 per text; texts over the model's context are cut. Tenants take turns
+    /// and share no vectors; what the caller has no patience for ends as Error(kTimeout) or
+    /// Error(kCancelled).
+    std::function<std::vector<std::vector<float>>(const std::vector<std::string>&, engine::Side,
+                                                  const Caller&)>
         embed;
     /// Tokens of a text, without specials and prefix.
     std::function<int(std::string_view)> count_tokens;

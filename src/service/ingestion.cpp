@@ -26,6 +26,10 @@ constexpr int kTokensMax = 480;           // of E5's 512, less its specials, pre
 constexpr int kPatience = 150;            // waits for a busy engine before a file is given up
 constexpr auto kRetryAfter = 5s;          // the database did not let us work
 
+/// A tenant of our own: it takes its turn beside whoever asks, and its vectors tell nobody what
+/// stands in the documents.
+Caller ourselves() { return {.tenant = "documents"}; }
+
 CollectionFileKey key_of(const storage::CollectionFileRow& row) {
     return {row.collection_id, row.file_id};
 }
@@ -204,7 +208,7 @@ void Ingestion::embed(const std::string& filename, Prepared& prepared) {
 std::vector<std::vector<float>> Ingestion::embed_patiently(const std::vector<std::string>& texts) {
     for (int waits = 0;; ++waits) {
         try {
-            return encoder_.embed(texts, engine::Side::kPassage);
+            return encoder_.embed(texts, engine::Side::kPassage, ourselves());
         } catch (const Error& error) {
             const bool busy =
                 error.code() == ErrorCode::kOverloaded || error.code() == ErrorCode::kLoading;

@@ -1,6 +1,7 @@
 #include "service/response_cache.hpp"
 
 #include <bit>
+#include <iterator>
 
 #include "base/ids.hpp"
 
@@ -49,6 +50,9 @@ void write(KeyWriter& key, const engine::Constraint& constraint) {
         for (const engine::Token token : *tokens) key.integer(token);
     }
 }
+
+/// A key says whose it is, so that one tenant's can be found.
+std::string key_start(const std::string& tenant) { return tenant + "\n"; }
 
 std::size_t bytes_of(const std::vector<engine::TokenLogprob>& logprobs) {
     std::size_t out = logprobs.size() * sizeof(engine::TokenLogprob);
@@ -102,27 +106,29 @@ std::optional<CachedAnswer> ResponseCache::find(const std::string& key) {
 void ResponseCache::put(const std::string& key, CachedAnswer answer) {
     const std::size_t bytes = bytes_of(key, answer);
     const std::lock_guard lock(mutex_);
-    if (const auto found = index_.find(key); found != index_.end()) {
-        bytes_ -= found->second->bytes;
-        entries_.erase(found->second);
-        index_.erase(found);
-    }
+    if (const auto found = index_.find(key); found != index_.end()) drop(found->second);
     if (entries_max_ == 0 || bytes > bytes_max_) return;
     while (entries_.size() >= entries_max_ || bytes_ + bytes > bytes_max_) {
-        bytes_ -= entries_.back().bytes;
-        index_.erase(entries_.back().key);
-        entries_.pop_back();
+        drop(std::prev(entries_.end()));
     }
     entries_.push_front({key, std::move(answer), bytes});
     index_[key] = entries_.begin();
     bytes_ += bytes;
 }
 
-void ResponseCache::clear() {
+void ResponseCache::forget(const std::string& tenant) {
     const std::lock_guard lock(mutex_);
-    entries_.clear();
-    index_.clear();
-    bytes_ = 0;
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        const auto next = std::next(entry);
+        if (entry->key.starts_with(key_start(tenant))) drop(entry);
+        entry = next;
+    }
+}
+
+void ResponseCache::drop(std::list<Entry>::iterator entry) {
+    bytes_ -= entry->bytes;
+    index_.erase(entry->key);
+    entries_.erase(entry);
 }
 
 std::size_t ResponseCache::entries() const {
@@ -139,7 +145,7 @@ std::string ResponseCache::key_of(const engine::GenerationRequest& request,
                                   const std::string& fingerprint, int choice) {
     if (request.sampling.temperature > 0 && !request.sampling.seed) return {};
     KeyWriter key;
-    key.text(request.tenant).text(request.model).text(fingerprint).integer(choice);
+    key.text(request.model).text(fingerprint).integer(choice);
     key.number(request.prompt.size());
     for (const engine::Token token : request.prompt) key.integer(token);
     write(key, request.sampling);
@@ -147,7 +153,7 @@ std::string ResponseCache::key_of(const engine::GenerationRequest& request,
     key.number(request.stop.size());
     for (const std::string& stop : request.stop) key.text(stop);
     write(key, request.constraint);
-    return key.digest();
+    return key_start(request.tenant) + key.digest();
 }
 
 }  // namespace jikji::service

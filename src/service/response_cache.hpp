@@ -38,7 +38,7 @@ public:
     std::optional<CachedAnswer> find(const std::string& key);
     /// An answer larger than the whole cache is not kept.
     void put(const std::string& key, CachedAnswer answer);
-    void clear();
+    void forget(const std::string& tenant);  // its answers
     std::size_t entries() const;
     std::size_t bytes() const;
 
@@ -56,6 +56,8 @@ private:
         CachedAnswer answer;
         std::size_t bytes;
     };
+    void drop(std::list<Entry>::iterator entry);  // with the lock held
+
     mutable std::mutex mutex_;
     std::size_t entries_max_;
     std::size_t bytes_max_;

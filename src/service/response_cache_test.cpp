@@ -40,9 +40,24 @@ TEST_CASE("the least recently used goes first") {
     cache.put("a", answer("new"));
     CHECK(cache.entries() == 2);
     CHECK(cache.find("a")->pieces.at(0).text == "new");
-    cache.clear();
+}
+
+TEST_CASE("one tenant's answers are forgotten, and nobody else's") {
+    ResponseCache cache(10, 1 << 20);
+    std::vector<std::string> keys;
+    for (const char* tenant : {"key_a", "key_ab", "key_b"}) {
+        engine::GenerationRequest request = deterministic();
+        request.tenant = std::string(tenant);
+        keys.push_back(ResponseCache::key_of(request, "f", 0));
+        cache.put(keys.back(), answer("A"));
+    }
+    cache.forget("key_a");
+    CHECK_FALSE(cache.find(keys[0]));
+    CHECK(cache.find(keys[1]));
+    CHECK(cache.find(keys[2]));
+    cache.forget("key_b");
+    cache.forget("key_ab");
     CHECK(cache.bytes() == 0);
-    CHECK_FALSE(cache.find("a"));
 }
 
 TEST_CASE("bytes are bounded, and an answer that is too large leaves the rest") {

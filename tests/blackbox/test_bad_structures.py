@@ -167,7 +167,8 @@ def test_a_million_stop_strings(server):
 def test_a_temperature_that_is_no_number(server, text):
     body = json.dumps(chat()).encode()[:-1] + f', "temperature": {text}}}'.encode()
     reply = server.post(PATH, body, headers={"Content-Type": "application/json"})
-    assert reply.status == 400 and reply.error["message"]
+    assert reply.status == 400, reply
+    assert reply.error["param"] == "temperature", reply
 
 
 @pytest.mark.parametrize("field, value", [

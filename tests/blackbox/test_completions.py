@@ -1,5 +1,7 @@
 """Plain completions: text, lists, tokens, echo, log probabilities."""
 
+import re
+
 import openai
 import pytest
 from program import CHAT, MODELS
@@ -41,6 +43,15 @@ def test_tokens_are_taken_as_they_are(client):
     tokens = tokens_of(["The", "Ġcapital", "Ġof", "ĠFrance", "Ġis"])
     assert complete(client, tokens).choices[0].text == complete(client).choices[0].text
     assert complete(client, [tokens, tokens]).choices[1].text == complete(client).choices[0].text
+
+
+@pytest.mark.parametrize("prompt", ["word " * 20_000, [1000] * 20_000], ids=["text", "tokens"])
+def test_a_prompt_longer_than_the_context_names_its_field_and_both_numbers(client, prompt):
+    with pytest.raises(openai.BadRequestError) as caught:
+        complete(client, prompt)
+    assert caught.value.code == "context_length_exceeded" and caught.value.param == "prompt"
+    numbers = [int(part) for part in re.findall(r"\d+", caught.value.message.split("'param'")[0])]
+    assert any(n <= 8192 for n in numbers) and any(20_000 <= n <= 21_000 for n in numbers), numbers
 
 
 def test_echo_gives_the_prompt_back(client):

@@ -3,11 +3,12 @@
 import http.client
 import json
 import random
+import re
 import socket
 import threading
 
 import pytest
-from program import CHAT, PATIENCE_SECONDS, Server, eventually
+from program import CHAT, E5, PATIENCE_SECONDS, Server, eventually
 
 ONE, TWO = "sk-flood-0123456789", "sk-quiet-0123456789"
 PLACES_OF_ONE = 128     # in the queue, of one key (limits::kQueueLength / 2)
@@ -190,12 +191,46 @@ def test_a_key_that_floods_does_not_hold_up_another(shared):
     assert len(done) == 50
 
 
+def test_a_flood_of_embeddings_holds_up_nobody_else(shared):
+    """40 large requests of one key are under way; the other lists models, chats and embeds."""
+    def counted(pattern):
+        text = shared.get("/metrics", headers=key(TWO)).text
+        found = re.search(pattern + r" (\d+)", text, re.M)
+        return int(found.group(1)) if found else 0
+
+    def answered():
+        return counted(r'^jikji_http_requests_total\{.*"/v1/embeddings".*"200".*\}')
+
+    def large(number):
+        texts = [f"Paragraph {number}.{n} " + "word " * 100 for n in range(32)]
+        return {"model": E5, "input": texts}
+
+    before, computed = answered(), counted("^jikji_embedded_texts")
+    flood = [OpenStream(shared, large(n), key(ONE), "/v1/embeddings") for n in range(40)]
+    try:
+        eventually(lambda: counted("^jikji_embedded_texts") > computed)
+        for number in range(3):
+            assert shared.get("/v1/models", headers=key(TWO)).status == 200
+            reply = shared.post("/v1/completions", completion(f"Guest {number}:", 4),
+                                headers=key(TWO), timeout=PATIENCE_SECONDS)
+            assert reply.status == 200, reply
+        reply = shared.post("/v1/embeddings", {"model": E5, "input": "Hello"}, headers=key(TWO),
+                            timeout=PATIENCE_SECONDS)
+        assert reply.status == 200, reply
+        assert answered() - before < 10, "it had to wait for the other key's"
+    finally:
+        for one in flood:
+            one.close()
+
+
 class OpenStream:
     """A request whose answer is left on the wire until somebody asks for it."""
 
-    def __init__(self, server, body, headers):
+    def __init__(self, server, body, headers, path="/v1/completions"):
         self.connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE_SECONDS)
-        self.connection.request("POST", "/v1/completions", json.dumps({**body, "stream": True}),
+        if path == "/v1/completions":
+            body = {**body, "stream": True}
+        self.connection.request("POST", path, json.dumps(body),
                                 {"Content-Type": "application/json", **headers})
 
     def rest(self):

@@ -5,11 +5,12 @@
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from program import CHAT, MODELS, ROOT, Server, environment
+from program import CHAT, MODELS, ROOT, Server, environment, eventually
 
 VULKAN = Path(os.environ.get("JIKJI_VULKAN_PROGRAM", ROOT / "build/vulkan/jikji"))
 DRIVERS = list(Path("/usr/share/vulkan/icd.d").glob("lvp_icd*.json"))
@@ -25,7 +26,14 @@ needs_vulkan = pytest.mark.skipif(
 def test_the_vulkan_build_finds_the_device():
     done = subprocess.run([str(VULKAN), "doctor", "--models", str(MODELS)], capture_output=True,
                           text=True, env=environment(**SOFTWARE), timeout=60)
-    assert "Vulkan0" in done.stdout, done.stdout
+    assert re.search(r"computes on .*Vulkan0.*: \d+ of 31 layers", done.stdout), done.stdout
+
+
+def shares(server):
+    """What the start promises and what the load then did: lines like "Vulkan0: 3 of 31 layers"."""
+    promised = re.search(r"computes on: (?:.*; )?(.*)", server.output).group(1)
+    done = re.search(rf"{CHAT} is computed on (.*)", server.output).group(1)
+    return promised.strip(), done.strip()
 
 
 # A few layers: with all 31 on it, Mesa 22.3's software driver itself crashes now and then, in a
@@ -42,7 +50,24 @@ def test_the_vulkan_build_answers_with_layers_on_the_device(tmp_path, layers):
             timeout=300)
         assert reply.status == 200, reply
         assert "Paris" in reply.json()["choices"][0]["message"]["content"]
-        assert ("Vulkan0" in server.output) or layers == "0"
+        want = {"3": "Vulkan0: 3 of 31 layers", "0": "CPU"}[layers]
+        assert shares(server) == (want, want)
+
+
+@needs_vulkan
+def test_auto_says_what_it_chose_at_the_start_and_at_the_load(tmp_path):
+    server = Server(tmp_path / "data", "--gpu-layers", "auto", "--context", 512, env=SOFTWARE)
+    server.command[0] = str(VULKAN)
+    with server:
+        eventually(lambda: f"{CHAT} is computed on" in server.output)
+        promised, done = shares(server)
+        assert promised == done and re.fullmatch(r"Vulkan0: [1-9]\d* of 31 layers", done)
+
+
+def test_without_a_gpu_the_start_says_cpu(tmp_path):
+    """Whatever this build has: with no layer on a GPU nothing else is named."""
+    with Server(tmp_path / "data", "--gpu-layers", 0) as server:
+        assert re.search(r"computes on: CPU$", server.output, re.M), server.output
 
 
 def test_how_many_layers_is_auto_or_a_number(program):

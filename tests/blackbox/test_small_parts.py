@@ -3,7 +3,7 @@
 import difflib
 
 import pytest
-from program import CHAT, Server
+from program import CHAT, E5, Server
 
 BODY = {"model": CHAT, "messages": [{"role": "user", "content": "Name a colour."}],
         "temperature": 0, "max_tokens": 8}
@@ -164,3 +164,15 @@ def test_a_caller_gives_a_request_so_long_and_no_longer(fresh):
         for wrong in ("soon", "0", "-5", "1e3", "99999999999"):
             reply = fresh.post("/v1/chat/completions", BODY, headers={"X-Jikji-Timeout-Ms": wrong})
             assert reply.status == 400 and reply.error["param"] == "x-jikji-timeout-ms", wrong
+
+
+def test_the_time_of_a_request_counts_for_vectors_and_searches(server):
+    texts = {"model": E5, "input": [f"Sentence {n} of many. " * 20 for n in range(400)]}
+    late = server.post("/v1/embeddings", texts, headers={"X-Jikji-Timeout-Ms": "1"})
+    assert late.status == 408 and late.error["code"] == "timeout", late
+    store = server.new_store("timed")
+    for path, body in [("/v1/embeddings", {"model": E5, "input": "x"}),
+                       (f"/v1/vector_stores/{store}/search", {"query": "x"})]:
+        assert server.post(path, body, headers={"X-Jikji-Timeout-Ms": "60000"}).status == 200
+        wrong = server.post(path, body, headers={"X-Jikji-Timeout-Ms": "soon"})
+        assert wrong.status == 400 and wrong.error["param"] == "x-jikji-timeout-ms", wrong

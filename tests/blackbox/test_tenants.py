@@ -2,10 +2,11 @@
 the beginning of a prompt. Equal requests of one tenant at the same moment are computed once."""
 
 import random
+import re
 import threading
 
 import pytest
-from program import CHAT, Server, eventually
+from program import CHAT, E5, Server, eventually
 
 ONE, TWO = "sk-one-0123456789", "sk-two-0123456789"
 WORDS = "amber basil cedar delta ember fjord grove haven inlet jade karst lagoon".split()
@@ -91,6 +92,38 @@ def test_a_deadline_ends_only_the_request_that_has_it(server):
     assert out["patient"].json()["usage"]["completion_tokens"] == 1500
 
 
+def computed_vectors(server):
+    text = server.get("/metrics").text
+    return int(float(re.search(r"^jikji_embedded_texts (\S+)", text, re.M).group(1)))
+
+
+def test_what_one_tenant_searched_is_new_to_the_other(server):
+    """Neither a question nor a document's own words are in another's cache of vectors."""
+    one, two = server.speaking_as(ONE), server.speaking_as(TWO)
+    store = one.new_store("tenants")
+    fact = "The lighthouse of Homigot was built in 1908."
+    assert one.upload("fact.txt", fact.encode(), store=store)["status"] == "completed"
+
+    def search(who, question):
+        before = computed_vectors(who)
+        reply = who.post(f"/v1/vector_stores/{store}/search", {"query": question})
+        assert reply.status == 200 and reply.json()["data"], reply
+        return computed_vectors(who) - before
+
+    question = "When was the lighthouse built?"
+    assert [search(who, question) for who in (one, two, one, two)] == [1, 1, 0, 0]
+
+    def answer(who, question):
+        before = computed_vectors(who)
+        reply = who.post("/v1/answers", {"question": question, "vector_store_id": store,
+                                         "max_tokens": 1})
+        assert reply.status == 200, reply
+        return computed_vectors(who) - before
+
+    question = "Who built the lighthouse?"
+    assert [answer(who, question) for who in (one, two, one, two)] == [1, 1, 0, 0]
+
+
 def test_the_header_says_how_the_cache_was_used_on_streams(server):
     out = []
     streamed(server, ONE, "Say it once.", out)
@@ -106,3 +139,22 @@ def test_what_is_kept_can_be_thrown_away(server):
     cached, cache, _ = say(server, ONE, text)
     assert cached < 64 and cache == "miss"
     assert server.ask("DELETE", "/v1/cache").status == 401
+
+
+def test_a_key_throws_away_only_its_own(server):
+    one, two = server.speaking_as(ONE), server.speaking_as(TWO)
+    [text] = prompts(28)[27:]
+
+    def embedded(who):
+        before = computed_vectors(who)
+        reply = who.post("/v1/embeddings", {"model": E5, "input": text})
+        assert reply.status == 200, reply
+        return computed_vectors(who) - before
+
+    for who, key in ((one, ONE), (two, TWO)):
+        assert say(server, key, text)[1] == "miss" and embedded(who) == 1
+    assert one.ask("DELETE", "/v1/cache").status == 200
+    assert say(server, TWO, text)[1] == "hit" and embedded(two) == 0
+    assert say(server, TWO, text, use_cache=False)[0] >= 64
+    cached, cache, _ = say(server, ONE, text)
+    assert cached < 64 and cache == "miss" and embedded(one) == 1

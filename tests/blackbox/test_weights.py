@@ -2,7 +2,8 @@
 
 import json
 
-from program import CHAT, MODELS, run
+import tiny_gguf
+from program import CHAT, MODELS, Server, eventually, run
 
 
 def models(*words, data):
@@ -20,6 +21,25 @@ def test_the_choice_is_made_shown_and_forgotten_with_the_data(tmp_path):
     assert choice["layout"] in shown.stdout and choice["reason"] in shown.stdout
     assert json.loads(models("show", CHAT, "--json", data=tmp_path).stdout)["weights"] == choice
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_any_chat_model_that_is_used_is_measured(tmp_path):
+    """The default one is known from the start; a second one when a request first names it."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in (f"{CHAT}.gguf", f"{CHAT}.json"):
+        (folder / name).symlink_to((MODELS / name).resolve())
+    tiny_gguf.write_tiny_gguf(folder / "second.gguf")
+
+    def decisions():
+        kept = (tmp_path / "data/cache/weights").glob("*.json")
+        return {json.loads(path.read_text())["file"] for path in kept}
+
+    with Server(tmp_path / "data", models=folder) as server:
+        assert "second.gguf" not in decisions()
+        reply = server.post("/v1/completions", {"model": "second", "prompt": "a", "max_tokens": 1})
+        assert reply.status == 200, reply
+        eventually(lambda: "second.gguf" in decisions())
 
 
 def test_perplexity_of_our_text_and_of_a_file(tmp_path):

@@ -1,5 +1,6 @@
 """The real program, started, asked and stopped the way a person would."""
 
+import copy
 import http.client
 import json
 import os
@@ -79,6 +80,13 @@ class Server:
         self.log = self.data.parent / f"{self.data.name}.log"
         self.process = None
         self.url = None
+        self.headers = {}  # of every request
+
+    def speaking_as(self, key):
+        """The same server, asked with that API key."""
+        other = copy.copy(self)
+        other.headers = {"Authorization": f"Bearer {key}"}
+        return other
 
     def start(self):
         self.data.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +134,7 @@ class Server:
 
     def ask(self, method, path, body=None, headers=None, timeout=60):
         """One request. A dict or list is sent as JSON; bytes as they are."""
-        headers = dict(headers or {})
+        headers = {**self.headers, **(headers or {})}
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")

@@ -69,6 +69,7 @@ struct TinyShape {
     bool tied = false;             // the head is the embedding
     float norm_epsilon = 1e-5F;
     std::uint32_t window = 0;      // a gemma2, whose first layer sees so many tokens; 0 = a llama
+    const char* chat_template = nullptr;  // null = none of its own
 };
 
 /// Is told each matrix by its tensor's name before it is written: row-major, to be changed.
@@ -108,6 +109,7 @@ inline void write_tiny_llama(const std::filesystem::path& path, std::uint32_t co
     file.set_number("tokenizer.ggml.eos_token_id", 256);
     file.set_number("tokenizer.ggml.bos_token_id", 256);
     file.set_flag("tokenizer.ggml.add_bos_token", false);
+    if (shape.chat_template != nullptr) file.set("tokenizer.chat_template", shape.chat_template);
 
     auto generator = std::make_shared<std::mt19937>(7);
     const auto matrix = [&](const std::string& name, std::uint64_t in, std::uint64_t out) {
