@@ -67,6 +67,7 @@ def test_auto_says_what_it_chose_at_the_start_and_at_the_load(tmp_path):
 def test_without_a_gpu_the_start_says_cpu(tmp_path):
     """Whatever this build has: with no layer on a GPU nothing else is named."""
     with Server(tmp_path / "data", "--gpu-layers", 0) as server:
+        eventually(lambda: "computes on:" in server.output and "Ctrl-C" in server.output)
         assert re.search(r"computes on: CPU$", server.output, re.M), server.output
 
 
