@@ -100,7 +100,9 @@ net::awaitable<void> send_chunks(Choices& choices, const ChatChunks& chunks, boo
         const auto finish = finish_name(choices.at(index).finish(), reading.reader.answer());
         co_await sse.send(chunks.ending(index, finish, reading.logprobs));
     }
-    if (include_usage) co_await sse.send(chunks.usage({choices.usage(choices.size()), reasoning_tokens(readings)}));
+    if (include_usage)
+        co_await sse.send(
+            chunks.usage({choices.usage(choices.size()), reasoning_tokens(readings)}));
 }
 
 net::awaitable<void> chat_completions(Services& services, Call& call, Responder& responder) {

@@ -50,8 +50,8 @@ void WeightsKeeper::run() {
         try {
             measure(model);
         } catch (const std::exception& cause) {
-            log_warn(fmt::format("the weights of {} stay as published: {}", model.name,
-                                 cause.what()));
+            log_warn(
+                fmt::format("the weights of {} stay as published: {}", model.name, cause.what()));
         }
         lock.lock();
     }
@@ -61,17 +61,17 @@ void WeightsKeeper::measure(const Model& model) {
     const models::WeightsCache cache(weights_folder(data_));
     if (cache.find(model.file) || engine::choose_without_measuring(cache, model.file, {})) return;
     if (program_.empty()) return;
-    log_info(
-        fmt::format("measuring in the background which weights of {} are fastest here", model.name));
+    log_info(fmt::format("measuring in the background which weights of {} are fastest here",
+                         model.name));
     const ChildResult result =
         run_child({program_.string(), "models", "optimise", model.name, "--data", data_.string(),
                    "--models", models_.string(), "--quiet", "--background"},
                   {}, {.time = {}, .memory_bytes = 0}, [this] { return !stopping(); });
     if (stopping()) return;
     const bool done = result.exit_code == 0;
-    log_info(done ? fmt::format("{} (from the next load on)", result.output)
-                  : fmt::format("the weights of {} stay as published: {}", model.name,
-                                result.errors));
+    log_info(
+        done ? fmt::format("{} (from the next load on)", result.output)
+             : fmt::format("the weights of {} stay as published: {}", model.name, result.errors));
 }
 
 }  // namespace jikji::app

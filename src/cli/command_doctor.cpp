@@ -167,8 +167,7 @@ int doctor(const DoctorOptions& options) {
         options.common.data.empty() ? app::default_data_folder() : options.common.data;
     Report report(language);
     report_machine(report, language);
-    const fs::path models =
-        options.common.models.empty() ? data / "models" : options.common.models;
+    const fs::path models = options.common.models.empty() ? data / "models" : options.common.models;
     report_devices(report, models);
     report_data(report, data, language);
     report_models(report, models, language);

@@ -61,8 +61,7 @@ int serve(const ServeOptions& options) {
     print(fmt::format("{} {}\n", say(language, "jikji listens on", "직지 서버 주소:"), app.url()));
     print(fmt::format("  {}: {}/v1\n", say(language, "OpenAI base_url", "OpenAI base_url"),
                       app.url()));
-    print(fmt::format("  {}: {}\n", say(language, "computes on", "계산 장치"),
-                      app.computes_on()));
+    print(fmt::format("  {}: {}\n", say(language, "computes on", "계산 장치"), app.computes_on()));
     tell_models(app, language);
     print(fmt::format("{}\n", say(language, "Ctrl-C stops it.", "Ctrl-C를 누르면 멈춥니다.")));
     app.run();

@@ -1,6 +1,7 @@
 #include "engine/answer_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ids.hpp"
 #include "llama/answer_parser.hpp"
@@ -22,12 +23,13 @@ AnswerReader::AnswerReader(std::shared_ptr<const AnswerParser> parser)
 
 void AnswerReader::hold(const Piece& piece) {
     text_ += piece.text;
+    if (!parser_) return;
     marks_.push_back({text_.size(), piece.tokens + (marks_.empty() ? 0 : marks_.back().tokens)});
 }
 
 AnswerDelta AnswerReader::add(const Piece& piece) {
     hold(piece);
-    if (!parser_) return delta_to({text_, {}, {}}, false);
+    if (!parser_) return as_content();
     // Every parse reads the whole text: in a long one they become rarer, so that their sum stays
     // linear.
     if (text_.size() - parsed_ < text_.size() / 64) return {};
@@ -39,11 +41,17 @@ AnswerDelta AnswerReader::add(const Piece& piece) {
 }
 
 AnswerDelta AnswerReader::finish() {
-    if (!parser_) return delta_to({text_, {}, {}}, true);
+    if (!parser_) return as_content();
     const llama::ParsedAnswer found = parser_->parse(text_, /*partial=*/false);
     Answer now{found.content, found.reasoning_content, {}};
     for (const auto& call : found.calls) now.calls.push_back({call.id, call.name, call.arguments});
     return delta_to(now, true);
+}
+
+AnswerDelta AnswerReader::as_content() {
+    AnswerDelta delta{std::exchange(text_, {}), {}, {}};
+    sent_.content += delta.content;
+    return delta;
 }
 
 std::optional<int> AnswerReader::reasoning_tokens() const {

@@ -66,6 +66,7 @@ public:
     std::optional<int> reasoning_tokens() const;
 
 private:
+    AnswerDelta as_content();  // what was not given out yet, without a parser
     AnswerDelta delta_to(const Answer& now, bool last);
 
     std::shared_ptr<const AnswerParser> parser_;

@@ -34,9 +34,8 @@ std::vector<Piece> pieces_of(const std::vector<std::string>& texts) {
     return out;
 }
 
-const std::vector<std::string> kThought = {"<think>", "\n",    "Two",      " and",
-                                           " two",    ".\n",   "</think>", "\n\n",
-                                           "Four",    " is",   " it."};
+const std::vector<std::string> kThought = {"<think>",  "\n",   "Two",  " and", " two", ".\n",
+                                           "</think>", "\n\n", "Four", " is",  " it."};
 
 }  // namespace
 

@@ -23,8 +23,7 @@ struct Fixture {
     }
 
     std::future<EmbeddingResult> add(const std::vector<std::vector<Token>>& texts,
-                                     const std::string& tenant = "local",
-                                     Patience patience = {}) {
+                                     const std::string& tenant = "local", Patience patience = {}) {
         EmbeddingRequest request;
         request.inputs = texts;
         request.tenant = tenant;

@@ -302,7 +302,7 @@ private:
     }
 
     EngineOptions options_;
-    WaitingRoom room_;      // outlives the sequences that have places in it
+    WaitingRoom room_;  // outlives the sequences that have places in it
     WaitingRoom embedding_room_;
     PrefixCache prefixes_;  // compute thread
     mutable std::mutex mutex_;

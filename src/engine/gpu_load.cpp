@@ -29,10 +29,10 @@ GpuShare share_of(const std::filesystem::path& file, const EngineOptions& option
 void try_context(std::shared_ptr<const llama::Model> model, const EngineOptions& options) {
     if (model->encoder_only()) return;
     const int context = std::min(options.context, model->context_trained());
-    const llama::Context probe(
-        std::move(model), Generator::context_options({.cells = cells_of(options, context),
-                                                      .parallel = options.parallel,
-                                                      .threads = options.threads}));
+    const llama::Context probe(std::move(model),
+                               Generator::context_options({.cells = cells_of(options, context),
+                                                           .parallel = options.parallel,
+                                                           .threads = options.threads}));
 }
 
 }  // namespace

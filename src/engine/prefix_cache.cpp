@@ -138,10 +138,11 @@ void PrefixCache::found(KvDisk::Event& event) {
     if (PrefixBlock* block = tree_.block(header.id); block != nullptr) {
         return tree_.set_on_disk(*block, true);
     }
-    const bool forgotten = header.start == 0 && std::any_of(forgotten_.begin(), forgotten_.end(),
-                                                            [&](const std::string& tenant) {
-        return PrefixTree::is_of(header.parent, tenant);
-    });
+    const bool forgotten =
+        header.start == 0 &&
+        std::any_of(forgotten_.begin(), forgotten_.end(), [&](const std::string& tenant) {
+            return PrefixTree::is_of(header.parent, tenant);
+        });
     if (forgotten) return disk_->remove(header.id);
     PrefixBlock* parent =
         header.start == 0 ? &tree_.root(header.parent) : tree_.block(header.parent);

@@ -3,8 +3,8 @@
 // tree decides, the disk thread reads and writes. Outside the KV cells, because every running
 // sequence pays for used cells at each step.
 // Privacy: it holds what people wrote. Roots keep tenants apart; disk_bytes_max = 0 keeps it off
-// the disk; forget() takes out what is one tenant's. Threads: one (the engine's compute thread), except
-// stats().
+// the disk; forget() takes out what is one tenant's. Threads: one (the engine's compute thread),
+// except stats().
 #include <atomic>
 #include <chrono>
 #include <filesystem>

@@ -124,7 +124,7 @@ struct TokenLogprob {
 struct Piece {
     std::string text;
     std::vector<TokenLogprob> logprobs;  // of the tokens whose bytes end in this piece
-    int tokens = 0;  // those tokens, and before them such as have no text
+    int tokens = 0;                      // those tokens, and before them such as have no text
 };
 
 enum class Finish { kStop, kLength, kCancelled };

@@ -61,7 +61,7 @@ private:
 /// co_await offload(workers, owner, [&] { return slow(); }) gives what slow() returns.
 template <typename Work>
 net::awaitable<std::invoke_result_t<Work&>> offload(Workers& workers, std::string owner,
-                                                         Work work) {
+                                                    Work work) {
     using Result = std::invoke_result_t<Work&>;
     if constexpr (std::is_void_v<Result>) {
         std::function<void()> job = [&work] { work(); };

@@ -13,7 +13,8 @@
 namespace jikji::llama {
 namespace {
 
-// Left free on a GPU: the driver's own, what a display takes, and buffers that do not come out even.
+// Left free on a GPU: the driver's own, what a display takes, and buffers that do not come out
+// even.
 constexpr std::uint64_t kKeptFree = 256ull << 20;
 
 bool is_gpu(ggml_backend_dev_t device) {

@@ -153,9 +153,7 @@ fs::path WeightsCache::file_for(const fs::path& published) const {
     return published;
 }
 
-void WeightsCache::forget(const fs::path& published) const {
-    forget_key(key_of(published));
-}
+void WeightsCache::forget(const fs::path& published) const { forget_key(key_of(published)); }
 
 void WeightsCache::forget_key(const std::string& key) const {
     std::error_code ignored;

@@ -18,8 +18,8 @@ class Stats;
 class Settings;
 
 struct ChatRequest {
-    std::string model;        // empty = the default chat model
-    engine::ChatInput input;  // messages, tools, and what the answer has to look like
+    std::string model;                      // empty = the default chat model
+    engine::ChatInput input;                // messages, tools, and what the answer has to look like
     std::string prompt_field = "messages";  // what errors about the prompt's length name
     std::optional<PromptReference> prompt;
     SamplingOptions options;

@@ -8,7 +8,7 @@ Encoder encoder_of(Embeddings& embeddings) {
     Encoder encoder;
     encoder.model = embeddings.default_model();
     encoder.embed = [&embeddings](const std::vector<std::string>& texts, engine::Side side,
-                             const Caller& caller) {
+                                  const Caller& caller) {
         EmbeddingsRequest request;
         request.texts = texts;
         request.side = side;

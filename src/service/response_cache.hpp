@@ -70,7 +70,7 @@ private:
     };
     std::shared_ptr<SharedAnswer> join(const std::string& key, const Urgency& urgency) const;
 
-    std::mutex starting_;  // one at a time looks and starts
+    std::mutex starting_;                               // one at a time looks and starts
     std::unordered_map<std::string, Running> running_;  // those without a deadline
 };
 
