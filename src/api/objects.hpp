@@ -21,7 +21,6 @@ std::int64_t now_seconds();
 /// not kCancelled.
 std::string_view finish_name(engine::Finish finish, const engine::Answer& answer = {});
 
-/// usage of chat and completions, details included.
 /// What an answer used. Without `reasoning_tokens` they are not known, and their key is left out.
 struct AnswerUsage {
     AnswerUsage(const engine::Usage& given, std::optional<int> reasoning = 0)
@@ -29,6 +28,7 @@ struct AnswerUsage {
     engine::Usage usage;
     std::optional<int> reasoning_tokens;
 };
+/// usage of chat and completions, details included.
 json::object usage_json(const AnswerUsage& used);
 
 /// {"content": […], "refusal": null}
