@@ -122,11 +122,9 @@ struct Guesses {
 /// What llama.cpp makes of it, from its own logits.
 Guesses guesses_of_llama(const Model& model, const std::string& adapter, const Pack& pack) {
     const int count = static_cast<int>(pack.tokens.size());
-    llama::Context context(model, {.cells = count,
-                                   .batch = count,
-                                   .outputs = count,
-                                   .threads = 2,
-                                   .adapter = adapter});
+    llama::Context context(
+        model,
+        {.cells = count, .batch = count, .outputs = count, .threads = 2, .adapter = adapter});
     std::vector<llama::BatchToken> batch;
     for (int i = 0; i < count; ++i) {
         batch.push_back({pack.tokens[static_cast<std::size_t>(i)], i, 0, true});

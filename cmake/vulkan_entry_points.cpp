@@ -1,5 +1,6 @@
-// Two functions of Vulkan extensions that ggml-vulkan calls by name and that the loader of Debian 12
-// (1.3.239) does not export: asked of the device, as the specification (3.1) has it for extensions.
+// Two functions of Vulkan extensions that ggml-vulkan calls by name and that the loader of Debian
+// 12 (1.3.239) does not export: asked of the device, as the specification (3.1) has it for
+// extensions.
 #include <vulkan/vulkan.h>
 
 extern "C" {
@@ -18,8 +19,7 @@ __attribute__((weak)) VkResult vkGetPipelineExecutableStatisticsKHR(
     VkPipelineExecutableStatisticKHR* statistics) {
     const auto call = reinterpret_cast<PFN_vkGetPipelineExecutableStatisticsKHR>(
         vkGetDeviceProcAddr(device, "vkGetPipelineExecutableStatisticsKHR"));
-    return call == nullptr ? VK_ERROR_EXTENSION_NOT_PRESENT
-                           : call(device, info, count, statistics);
+    return call == nullptr ? VK_ERROR_EXTENSION_NOT_PRESENT : call(device, info, count, statistics);
 }
 
 }  // extern "C"

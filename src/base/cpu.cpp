@@ -15,11 +15,11 @@
 namespace jikji::cpu {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Level>, 4> kNames{{{"portable", Level::kPortable},
-                                                                    {"avx2", Level::kAvx2},
-                                                                    {"avx512", Level::kAvx512},
-                                                                    {"avx512_bf16",
-                                                                     Level::kAvx512Bf16}}};
+constexpr std::array<std::pair<std::string_view, Level>, 4> kNames{
+    {{"portable", Level::kPortable},
+     {"avx2", Level::kAvx2},
+     {"avx512", Level::kAvx512},
+     {"avx512_bf16", Level::kAvx512Bf16}}};
 
 Level wished() {
     const char* text = std::getenv("JIKJI_CPU");

@@ -28,9 +28,9 @@ TEST_CASE("each level has what stands below it") {
     if (has_avx512()) CHECK(has_avx2());
 #if defined(__x86_64__)
     if (level() >= Level::kAvx512) {
-        CHECK(has_avx512() == (__builtin_cpu_supports("avx512bw") &&
-                               __builtin_cpu_supports("avx512dq") &&
-                               __builtin_cpu_supports("avx512vl") && has_avx2()));
+        CHECK(has_avx512() ==
+              (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl") && has_avx2()));
     }
 #endif
 }

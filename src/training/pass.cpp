@@ -44,8 +44,7 @@ constexpr std::uint64_t kActivationsLeast = 512ULL << 20;
 }  // namespace
 
 PassOptions within(PassOptions options, std::uint64_t bytes) {
-    const auto weights =
-        static_cast<std::uint64_t>(static_cast<double>(bytes) * kWeightsShare);
+    const auto weights = static_cast<std::uint64_t>(static_cast<double>(bytes) * kWeightsShare);
     options.weight_bytes_most = weights;
     options.activation_bytes_most = bytes - weights;
     return options;

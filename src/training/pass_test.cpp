@@ -125,8 +125,8 @@ Guesses guesses_of_llama(const std::filesystem::path& file, const std::vector<To
         out.loss += std::log(sum) - static_cast<double>(logits[target]);
         std::vector<float> sorted(logits.begin(), logits.end());
         std::partial_sort(sorted.begin(), sorted.begin() + 2, sorted.end(), std::greater<>());
-        out.best.push_back(static_cast<Token>(
-            std::find(logits.begin(), logits.end(), sorted[0]) - logits.begin()));
+        out.best.push_back(static_cast<Token>(std::find(logits.begin(), logits.end(), sorted[0]) -
+                                              logits.begin()));
         out.lead.push_back(sorted[0] - sorted[1]);
     }
     return out;

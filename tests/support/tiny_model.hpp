@@ -68,7 +68,7 @@ struct TinyShape {
     bool random_norms = false;     // else all ones
     bool tied = false;             // the head is the embedding
     float norm_epsilon = 1e-5F;
-    std::uint32_t window = 0;      // a gemma2, whose first layer sees so many tokens; 0 = a llama
+    std::uint32_t window = 0;  // a gemma2, whose first layer sees so many tokens; 0 = a llama
     const char* chat_template = nullptr;  // null = none of its own
 };
 
