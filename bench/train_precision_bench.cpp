@@ -4,7 +4,7 @@
 // `./dev bench train` are made of it.
 //
 //   jikji_train_precision_bench MODEL TEXTFILE [--tokens N] [--threads N] [--rank N]
-//                               [--targets all] [--adapter FILE]
+//                               [--targets all] [--adapter FILE] [--places N]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -32,6 +32,7 @@ struct Options {
     std::string model;
     std::string text;
     std::string adapter;
+    int places = 0;  // at which best guesses are compared; each costs a pass of half the text
     int tokens = 1024;
     LoraOptions lora;
     PassOptions pass{.threads = 2};
@@ -46,6 +47,7 @@ Options parse(int argc, char** argv) {
         if (name == "--tokens") o.tokens = std::stoi(value);
         if (name == "--threads") o.pass.threads = std::stoi(value);
         if (name == "--adapter") o.adapter = value;
+        if (name == "--places") o.places = std::stoi(value);
         if (name == "--rank") o.lora.rank = std::stoi(value);
         if (name == "--targets" && value == "all") {
             o.lora.targets = {Module::kQ,    Module::kK,  Module::kV,   Module::kO,
@@ -144,13 +146,14 @@ Guesses guesses_of_llama(const Model& model, const std::string& adapter, const P
     return out;
 }
 
-/// Of kPlaces places over the text, at how many our best guess is llama.cpp's: its guess is what
+/// The share of `places` over the text at which our best guess is llama.cpp's: its guess is what
 /// comes next there, and a pass says whether that was the likeliest.
-double agreement(Pass& pass, const Lora& lora, const Pack& pack, const Guesses& wanted) {
-    constexpr std::size_t kPlaces = 100;
+double agreement(Pass& pass, const Lora& lora, const Pack& pack, const Guesses& wanted,
+                 int places) {
     int same = 0;
-    for (std::size_t place = 1; place <= kPlaces; ++place) {
-        const std::size_t count = place * pack.tokens.size() / kPlaces;
+    for (int place = 1; place <= places; ++place) {
+        const std::size_t count =
+            static_cast<std::size_t>(place) * pack.tokens.size() / static_cast<std::size_t>(places);
         Pack part{{pack.tokens.begin(), pack.tokens.begin() + static_cast<std::ptrdiff_t>(count)},
                   std::vector<std::uint8_t>(count, 0),
                   {0},
@@ -159,7 +162,7 @@ double agreement(Pass& pass, const Lora& lora, const Pack& pack, const Guesses& 
         part.learnt.push_back(1);
         same += pass.evaluate(part, lora).right;
     }
-    return same / static_cast<double>(kPlaces);
+    return same / static_cast<double>(places);
 }
 
 json::object losses(const Options& o, const BaseModel& base, const Lora& lora,
@@ -173,7 +176,9 @@ json::object losses(const Options& o, const BaseModel& base, const Lora& lora,
         const Loss loss = pass.evaluate(pack, lora);
         const std::string name = p == Precision::kF32 ? "f32" : "bf16";
         out[name] = loss.sum / loss.tokens;
-        out[name + "_agreement"] = agreement(pass, lora, pack, wanted);
+        if (o.places > 0) {
+            out[name + "_agreement"] = agreement(pass, lora, pack, wanted, o.places);
+        }
     }
     return out;
 }

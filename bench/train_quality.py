@@ -13,6 +13,7 @@ WORDS_OF_ABSTRACT = 60
 PARITY_STEPS = 20
 HELD_OUT = 25  # samples whose loss is compared at the end of a long run
 TOKENS = 2000  # of the text on which precision is measured
+PLACES = 100  # of it, at which best guesses are compared
 F32_MODEL = BENCH / "models/smollm2-f32.gguf"
 
 
@@ -109,7 +110,7 @@ class Quality(Runs):
             F32_MODEL.parent.mkdir(parents=True, exist_ok=True)
             output_of([ROOT / "build/release/bin/llama-quantize", "--allow-requantize", self.model,
                        F32_MODEL, "F32"])
-        for name, targets in (("q and v", []), ("all seven modules", ["--targets", "all"])):
+        for name, targets in (("q and v", []), ("all seven modules", ["--targets", "all", "--places", PLACES])):
             got = self.precision_of(F32_MODEL, *targets)
             found = got["gradients"]
             met = found["cosine"] >= 0.999 and found["shortest"] >= 0.98 and found["longest"] <= 1.02
@@ -144,7 +145,7 @@ class Quality(Runs):
     def in_llama(self, name, models):
         adapter = self.folder / "adapter.gguf"
         output_of([JIKJI, "models", "export-adapter", name, "--format", "gguf", "--to", adapter,
-                   "--models", models, "--data-folder", self.folder / "data"])
+                   "--models", models, "--data", self.folder / "data"])
         got = self.precision_of(self.model, "--adapter", adapter)["adapted"]
         ours, theirs = math.exp(got["f32"]), math.exp(got["llama"])
         apart = abs(ours / theirs - 1)

@@ -115,9 +115,11 @@ net::awaitable<void> send_events(Services& services, Answering& answer, Responde
 }
 
 net::awaitable<void> answers(Services& services, Call& call, Responder& responder) {
-    AnswerCall parsed = parse_answer(call);
-    service::AnswerStart started =
-        co_await responder.offload([&] { return start(services, parsed); });
+    AnswerCall parsed;
+    service::AnswerStart started = co_await responder.offload([&] {
+        parsed = parse_answer(call);
+        return start(services, parsed);
+    });
     Choices words = words_of(started);
     AnswerHead head = head_of(services, parsed, words);
     Answering answer{std::move(head), std::move(started), std::move(words)};

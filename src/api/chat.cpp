@@ -106,8 +106,12 @@ net::awaitable<void> send_chunks(Choices& choices, const ChatChunks& chunks, boo
 }
 
 net::awaitable<void> chat_completions(Services& services, Call& call, Responder& responder) {
-    const ChatCall chat = parse_chat(call);
-    auto started = co_await responder.offload([&] { return services.chat.start(chat.request); });
+    ChatCall chat;
+    // Parsed there, too: the IO thread serves all streams, and a body may have 16 MB.
+    auto started = co_await responder.offload([&] {
+        chat = parse_chat(call);
+        return services.chat.start(chat.request);
+    });
     Choices choices(std::move(started));
     if (chat.stream) {
         const bool logprobs = chat.request.top_logprobs >= 0;

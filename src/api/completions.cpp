@@ -105,8 +105,11 @@ net::awaitable<void> send_chunks(Choices& choices, const std::vector<std::string
 }
 
 net::awaitable<void> completions(Services& services, Call& call, Responder& responder) {
-    CompletionCall completion = parse_completion(call);
-    Started started = co_await responder.offload([&] { return start(services, completion); });
+    CompletionCall completion;
+    Started started = co_await responder.offload([&] {
+        completion = parse_completion(call);
+        return start(services, completion);
+    });
     Choices choices(std::move(started.generations));
     if (completion.stream) {
         Sse sse = co_await open_stream(choices, responder);
