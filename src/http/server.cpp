@@ -105,6 +105,11 @@ void Server::Core::listen() {
     if (!error) acceptor.listen(kBacklog, error);
     if (error) cannot_listen(options.host, options.port, error);
     port = acceptor.local_endpoint().port();
+    // From here on the address is known to others, who may ask us to stop before run() begins.
+    if (options.stop_on_signals) {
+        signals.add(SIGINT);
+        signals.add(SIGTERM);
+    }
 }
 
 net::awaitable<void> Server::Core::serve(tcp::socket socket) {
@@ -134,11 +139,7 @@ net::awaitable<void> Server::Core::accept() {
 }
 
 void Server::Core::run() {
-    if (options.stop_on_signals) {
-        signals.add(SIGINT);
-        signals.add(SIGTERM);
-        wait_for_signal();
-    }
+    if (options.stop_on_signals) wait_for_signal();
     net::co_spawn(io, accept(), net::detached);
     io.run();
 }

@@ -60,6 +60,7 @@ public:
 
     /// Binds. Throws Error(kConflict) if the port is taken, Error(kInvalidArgument) for an address
     /// that is not ours, or one that others can reach while there is no key.
+    /// With stop_on_signals SIGINT and SIGTERM are caught from here on, and obeyed by run().
     void listen();
     int port() const;  // requires: listen()
     /// Serves on the calling thread until stop() has done its work. Requires: listen().

@@ -31,6 +31,19 @@ def test_ctrl_c_stops_it_cleanly(fresh):
     assert fresh.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_as_soon_as_its_address_is_known(fresh, how):
+    """What stands behind the first line is still being found out then."""
+    with subprocess.Popen(fresh.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=fresh.env) as server:
+        for line in server.stdout:
+            if b"http://" in line:
+                break
+        server.send_signal(how)
+        server.stdout.read()
+        assert server.wait(60) == 0
+
+
 def test_a_stream_ends_with_an_event_when_the_server_stops(fresh):
     import http.client
 
