@@ -4,6 +4,7 @@
 //   jikji_train_bench samples MODEL DATA
 //   jikji_train_bench steps MODEL SAMPLES [--initial FILE] [--final FILE] [--steps N] [--batch N]
 //                     [--precision f32|bf16] [--rate R] [--dropout P] [--threads N] [--held FILE]
+//                     [--memory-mb N]
 //   jikji_train_bench parts MODEL [--tokens N] [--length N] [--precision …] [--threads N]
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -55,6 +56,9 @@ struct Arguments {
     training::PassOptions pass(const training::BaseModel& base) const {
         training::PassOptions out{.threads = whole("threads", 2)};
         if (text("precision", "") == "f32") out.precision = gemm::Precision::kF32;
+        if (const int mib = whole("memory-mb", 0); mib > 0) {
+            return training::within(out, static_cast<std::uint64_t>(mib) << 20);
+        }
         return training::within_free(out, base, models::memory_available());
     }
 };

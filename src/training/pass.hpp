@@ -38,8 +38,8 @@ PassOptions within(PassOptions options, std::uint64_t bytes);
 
 /// Where nobody says how much: half of what is `free`, and no more than pays. A base that fits is
 /// kept whole; of one that does not, 2 GiB, as a part saves only its part of the work. Activations
-/// take half a GiB, or as much as the base's file: to compute some layers again costs less than
-/// the memory that keeping them takes from other programs.
+/// take 640 MiB, or as much as the base's file: to compute some layers again costs less than the
+/// memory that keeping them takes from other programs.
 PassOptions within_free(PassOptions options, const BaseModel& base, std::uint64_t free);
 
 /// Dropout is a function of (seed, step, sample, layer, module, position, column): nothing is
