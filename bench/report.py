@@ -26,13 +26,17 @@ def machine():
 class Report:
     def __init__(self, title, file, peer="llama-server"):
         self.title, self.file, self.peer = title, ROOT / "build/bench" / file, peer
-        self.rows, self.sections, self.missed = [], [], 0
+        self.rows, self.sections, self.missed, self.reasons = [], [], 0, []
 
-    def add(self, what, ours, theirs, goal, met):
+    def add(self, what, ours, theirs, goal, met, why=""):
+        """`why` is said if the goal is missed."""
         self.missed += not met
+        if why and not met:
+            self.reasons.append(f"{what}: {why}")
         self.rows.append((what, ours, theirs, goal, "yes" if met else "**no**"))
         print(f"  {what}: {ours}" + (f" / {self.peer} {theirs}" if theirs else "")
-              + f" (goal {goal}: {'met' if met else 'MISSED'})", flush=True)
+              + f" (goal {goal}: {'met' if met else 'MISSED'})"
+              + (f"\n    {why}" if why and not met else ""), flush=True)
 
     def section(self, title, lines):
         """Lines that stand below the table."""
@@ -45,7 +49,8 @@ class Report:
         lines = [f"# {self.title}", "", *[f"- {line}" for line in header], "",
                  f"| what | Jikji | {self.peer} | goal | met |", "|---|---|---|---|---|",
                  *["| " + " | ".join(row) + " |" for row in self.rows], ""]
-        for title, notes in self.sections:
+        missed = [("Missed, and why", self.reasons)] if self.reasons else []
+        for title, notes in missed + self.sections:
             lines += [f"{title}:", "", *[f"- {note}" for note in notes], ""]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text("\n".join(lines))

@@ -78,9 +78,17 @@ class Bench(Quality):
         def median(runs):
             return statistics.median(run["tokens_per_second"] for run in runs)
         best, rate = max(median(theirs[::2]), median(theirs[1::2])), median(ours)
+        used = self.share_of_peak(rate)
         self.report.add(f"tokens/s, median of {ROUNDS}; PyTorch: the better of float32 and bfloat16",
                         f"{rate:.0f}", f"{best:.0f}", f"≥ 3 × (is {rate / best:.2f})",
-                        rate / best >= 3)
+                        rate / best >= 3,
+                        f"it uses {used:.0%} of this CPU's bf16 peak, measured in this run; three "
+                        f"times PyTorch would be {used * 3 * best / rate:.0%}")
+
+    def share_of_peak(self, rate):
+        parts = json_of([TRAIN_BENCH, "parts", self.model, "--threads", self.options.threads])
+        flops = (parts["forward_flops"] + parts["backward_flops"]) / parts["tokens"]
+        return rate * flops / 1e9 / json_of([limits.PROBE, self.options.threads])["gflops"]
 
     def job_memory(self):
         """Of the process that a job trains in, in steps of 2,048 tokens: tokeniser, data, hash of

@@ -32,7 +32,7 @@ struct Options {
     std::string model;
     std::string text;
     std::string adapter;
-    int places = 0;  // at which best guesses are compared; each costs a pass of half the text
+    int places = 0;  // at which best guesses are compared; over 400 tokens
     int tokens = 1024;
     LoraOptions lora;
     PassOptions pass{.threads = 2};
@@ -146,14 +146,16 @@ Guesses guesses_of_llama(const Model& model, const std::string& adapter, const P
     return out;
 }
 
-/// The share of `places` over the text at which our best guess is llama.cpp's: its guess is what
+/// The share of `places` over the text's first 400 tokens (each costs a pass of what is before it)
+/// at which our best guess is llama.cpp's: its guess is what
 /// comes next there, and a pass says whether that was the likeliest.
 double agreement(Pass& pass, const Lora& lora, const Pack& pack, const Guesses& wanted,
                  int places) {
+    const std::size_t tokens = std::min<std::size_t>(pack.tokens.size(), 400);
     int same = 0;
     for (int place = 1; place <= places; ++place) {
         const std::size_t count =
-            static_cast<std::size_t>(place) * pack.tokens.size() / static_cast<std::size_t>(places);
+            static_cast<std::size_t>(place) * tokens / static_cast<std::size_t>(places);
         Pack part{{pack.tokens.begin(), pack.tokens.begin() + static_cast<std::ptrdiff_t>(count)},
                   std::vector<std::uint8_t>(count, 0),
                   {0},
