@@ -32,7 +32,7 @@ struct Options {
     std::string model;
     std::string text;
     std::string adapter;
-    int places = 0;  // at which best guesses are compared; over 400 tokens
+    int places = 0;  // at which best guesses are compared, in the first 400 tokens
     int tokens = 1024;
     LoraOptions lora;
     PassOptions pass{.threads = 2};
