@@ -177,15 +177,19 @@ TEST_CASE(
     REQUIRE(cases.size() == kSequences);
     auto engine = engine_in(
         folder, {.parallel = kSequences, .cells = kSequences * (kPrompt + 1 + kReserved)});
-    std::vector<Stream> streams;
-    for (const auto& [prompt, said] : cases) {
-        streams.push_back(engine->submit(endless(*engine, prompt)));
-    }
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-        const Said got = read(std::move(streams[i]));
-        check_same(got, cases[i].second);
-        CHECK(got.logprobs.size() == kContext - kPrompt);
-        CHECK(got.cached == 0);  // what it computed itself and took back is not cached
+    // They meet, unless this thread rests so long between two of them that one has ended: again.
+    for (int round = 0; round < 20 && engine->stats().swaps == 0; ++round) {
+        engine->forget("local");
+        std::vector<Stream> streams;
+        for (const auto& [prompt, said] : cases) {
+            streams.push_back(engine->submit(endless(*engine, prompt)));
+        }
+        for (std::size_t i = 0; i < cases.size(); ++i) {
+            const Said got = read(std::move(streams[i]));
+            check_same(got, cases[i].second);
+            CHECK(got.logprobs.size() == kContext - kPrompt);
+            CHECK(got.cached == 0);  // what it computed itself and took back is not cached
+        }
     }
     CHECK(engine->stats().swaps > 0);
 }
