@@ -68,9 +68,9 @@ class Bench(Quality):
             theirs.append(self.peft("bfloat16", self.options.bf16_steps))
         exact = self.jikji("f32", PARITY_STEPS, "--initial", initial, "--final", finals[1])
         self.speed(theirs, ours)
-        peaks = [min(run["peak_gb"] for run in runs) for runs in (theirs, ours)]
-        self.report.add("peak memory, the same steps", f"{peaks[1]:.2f} GB", f"{peaks[0]:.2f} GB",
-                        "≤ 1.2 GB", peaks[1] <= 1.2)
+        peak, least = max(run["peak_gb"] for run in ours), min(run["peak_gb"] for run in theirs)
+        self.report.add("peak memory, the same steps; PyTorch: its best run", f"{peak:.2f} GB",
+                        f"{least:.2f} GB", "≤ 1.2 GB", peak <= 1.2)
         self.losses(theirs[-2], exact, finals)
         self.peft_first = min(run["first_step_seconds"] for run in theirs)
 

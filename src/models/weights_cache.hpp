@@ -2,7 +2,8 @@
 // What was measured about the weights of a model on this machine, and the copy that was chosen, in
 // <data>/cache/weights: KEY.json and, if a copy was faster, KEY-LAYOUT.gguf. The key is made of the
 // published file's identity, the CPU and the build, so what was measured elsewhere is never
-// believed. Threads   any for reading; one writer at a time.
+// believed.
+// Threads   any for reading; one writer at a time.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
